@@ -1,0 +1,112 @@
+import type { UserInfo } from '#api/admission/request.ts';
+import type { ResourceRef } from '#api/meta/resource-ref.ts';
+import type { ApiObject } from '#api/meta/types.ts';
+import type { FieldError } from '#api/meta/field-error.ts';
+import type { Client } from '#client/client.ts';
+import type { Cache } from '#client/cache.ts';
+import type { Schema, SchemaRegistry } from '#api/schema/schema.ts';
+
+/** What a resource's rules may know of the request they judge. */
+export interface RequestContext {
+  readonly user: UserInfo;
+  readonly namespace: string | undefined;
+  readonly name: string | undefined;
+  readonly dryRun: boolean;
+  readonly now: Date;
+  readonly cache: Cache;
+  readonly signal: AbortSignal;
+  warn(text: string): void;
+}
+
+export interface Column<T extends ApiObject = ApiObject> {
+  readonly name: string;
+  readonly type?: 'string' | 'integer' | 'number' | 'boolean' | 'date';
+  readonly format?: string;
+  readonly description?: string;
+  /** Above 0: shown only with `-o wide`. */
+  readonly priority?: number;
+  readonly value: (object: T, now: Date) => string | number | boolean | null;
+}
+
+export interface ScalePaths {
+  /** Dotted, e.g. `.spec.replicas`. */
+  readonly specReplicas: string;
+  readonly statusReplicas: string;
+  /** Where the selector stands: a LabelSelector, a map of labels or a string. */
+  readonly selector?: string;
+}
+
+/** A subresource with rules of its own; `status` and `scale` are data. Reads, writes and streams alike. */
+export interface Subresource<T extends ApiObject = ApiObject> {
+  readonly name: string;
+  readonly verbs: readonly string[];
+  /** Kind of request and answer bodies as discovery shows it. */
+  readonly body: { readonly group: string; readonly version: string; readonly kind: string };
+  /** An ordinary write to the parent object that touches only what this picks: status, ephemeralcontainers, resize, approval, finalize. */
+  readonly update?: {
+    /** Called with the client's object and the stored one; returns what to store. Neither argument may be modified. */
+    merge(object: T, old: T, context: RequestContext): T;
+    validate?(object: T, old: T, context: RequestContext): FieldError[];
+  };
+  /** A POST that makes no object of its own: binding, eviction, token. The answer is what it returns. */
+  readonly create?: (parent: T, body: ApiObject, context: RequestContext & { readonly client: Client; readonly options: Readonly<Record<string, string>> }) => Promise<unknown>;
+}
+
+/** One resource of the API as a declaration: everything that differs from the generic verbs. Built-in and custom alike. */
+export interface ResourceDefinition<T extends ApiObject = ApiObject> {
+  readonly ref: ResourceRef<T>;
+  readonly schema: Schema;
+  readonly singular: string;
+  readonly shortNames: readonly string[];
+  readonly categories: readonly string[];
+  readonly verbs: readonly string[];
+  readonly columns: readonly Column<T>[];
+  readonly subresources: readonly Subresource<T>[];
+  /** Status has its own endpoint; generation counts changes of everything but metadata and status. */
+  readonly hasStatus: boolean;
+  readonly scale: ScalePaths | undefined;
+  /** Getters for field selectors beyond metadata.name and metadata.namespace. */
+  readonly fieldSelectors: Readonly<Record<string, (object: T) => string>>;
+
+  /** Judges `metadata.name`; undefined when it is good. */
+  readonly nameRule: (name: string) => string | undefined;
+  /** Fills in what a client left out. Runs on every write after decoding, before admission, and again after it. Modifies. */
+  readonly defaults?: (object: T) => void;
+  /** Last touch on a create before validation (allocate, clear). Modifies. */
+  readonly prepareCreate?: (object: T, context: RequestContext) => void;
+  /** Keeps what a client may not change. Modifies `object`. */
+  readonly prepareUpdate?: (object: T, old: T, context: RequestContext) => void;
+  readonly validate?: (object: T, context: RequestContext) => FieldError[];
+  readonly validateUpdate?: (object: T, old: T, context: RequestContext) => FieldError[];
+  /** After the object is gone for good, e.g. to free an address. Must not throw. */
+  readonly afterDelete?: (object: T) => void;
+  /** After a failed or dry-run create or update: give back what `prepare*` took. */
+  readonly release?: (object: T, old: T | undefined) => void;
+
+  readonly createOnUpdate: boolean;
+  readonly unconditionalUpdate: boolean;
+  /** DELETE answers with the object instead of a Status. */
+  readonly returnsDeleted: boolean;
+  readonly defaultPropagation: 'Background' | 'Orphan';
+  /** Seconds a delete waits for the node to end it; undefined is an immediate delete. Only pods. */
+  readonly gracePeriodSeconds?: (object: T, asked: number | undefined) => number;
+  /** Objects expire, counted from the last write. Events. */
+  readonly ttlSeconds?: number;
+  /** Reviews: answers a create and stores nothing. */
+  readonly answer?: (object: T, context: RequestContext) => Promise<T>;
+  /** Served from another resource's storage in another shape: HPA v1, events.k8s.io. */
+  readonly storedAs?: {
+    readonly ref: ResourceRef;
+    fromStored(object: ApiObject): T;
+    toStored(object: T): ApiObject;
+  };
+}
+
+/** Needed to define: the rest comes from the catalogue, the schema and upstream's usual behaviour. */
+export type ResourceOptions<T extends ApiObject> = Partial<Omit<ResourceDefinition<T>, 'ref'>>;
+
+/** Where definitions come from at run time; custom resources are added and removed while serving. */
+export interface ResourceSource {
+  readonly schemas: SchemaRegistry;
+  readonly definitions: readonly ResourceDefinition[];
+}
