@@ -13,7 +13,10 @@ export class CommandError extends Error {
   readonly exitCode: number | undefined;
   readonly stderr: string;
 
-  constructor(message: string, { exitCode, stderr, cause }: { exitCode?: number | undefined; stderr: string; cause: unknown }) {
+  constructor(
+    message: string,
+    { exitCode, stderr, cause }: { exitCode?: number | undefined; stderr: string; cause: unknown },
+  ) {
     super(message, { cause });
     this.name = 'CommandError';
     this.exitCode = exitCode;
@@ -28,7 +31,12 @@ export function run(file: string, args: readonly string[], options: RunOptions =
     const child = execFile(
       file,
       [...args],
-      { maxBuffer: 64 * 1024 * 1024, ...(signal && { signal }), ...(timeoutMs && { timeout: timeoutMs }), ...(env && { env }) },
+      {
+        maxBuffer: 64 * 1024 * 1024,
+        ...(signal && { signal }),
+        ...(timeoutMs && { timeout: timeoutMs }),
+        ...(env && { env }),
+      },
       (error, stdout, stderr) => {
         if (error === null) return resolve(stdout);
         const exitCode = typeof error.code === 'number' ? error.code : undefined;
