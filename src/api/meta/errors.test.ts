@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import * as errors from './errors.ts';
-import { genericServerResponse, isStatus, statusErrorFrom } from './server-response.ts';
+import { isStatus, statusErrorFrom } from './errors.ts';
+import { genericServerResponse } from './server-response.ts';
 import { invalidValue, required } from './validation.ts';
 
 const pods = { group: '', version: 'v1', kind: 'Pod', plural: 'pods', namespaced: true };

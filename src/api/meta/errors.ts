@@ -367,6 +367,19 @@ export function toStatusError(error: unknown): StatusError {
   return error instanceof StatusError ? error : internalError(error);
 }
 
+/** Whether a decoded body is a Status object. */
+export function isStatus(json: unknown): json is Status {
+  if (typeof json !== 'object' || json === null) return false;
+  const { kind, apiVersion } = json as { kind?: unknown; apiVersion?: unknown };
+  return kind === 'Status' && apiVersion === 'v1';
+}
+
+/** The error a decoded failure body stands for; undefined if it is no Status or one of success. */
+export function statusErrorFrom(json: unknown): StatusError | undefined {
+  if (!isStatus(json) || json.status === 'Success') return undefined;
+  return new StatusError(json);
+}
+
 const hasReason =
   (...reasons: StatusReason[]) =>
   (error: unknown): error is StatusError =>

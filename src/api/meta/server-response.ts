@@ -1,7 +1,6 @@
-import { type ResourceName, StatusError, type StatusReason, statusError } from './errors.ts';
+import { type ResourceName, type StatusError, type StatusReason, statusError } from './errors.ts';
 import { goQuote } from './go-text.ts';
 import { groupResource } from './resource-ref.ts';
-import type { Status } from './types.ts';
 
 /** An answer that came without a Status object, as a client sees it. */
 export interface GenericResponse {
@@ -66,17 +65,4 @@ function describe({ code, verb, serverMessage = '' }: GenericResponse): [StatusR
     return ['InternalError', text];
   }
   return ['', `the server responded with the status code ${code} but did not return more information`];
-}
-
-/** Whether a decoded body is a Status object. */
-export function isStatus(json: unknown): json is Status {
-  if (typeof json !== 'object' || json === null) return false;
-  const { kind, apiVersion } = json as { kind?: unknown; apiVersion?: unknown };
-  return kind === 'Status' && apiVersion === 'v1';
-}
-
-/** The error a decoded failure body stands for; undefined if it is no Status or one of success. */
-export function statusErrorFrom(json: unknown): StatusError | undefined {
-  if (!isStatus(json) || json.status === 'Success') return undefined;
-  return new StatusError(json);
 }
