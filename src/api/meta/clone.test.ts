@@ -38,7 +38,7 @@ test('deepFreeze freezes every level and stands frozen parts', () => {
 });
 
 describe('deepEqual', () => {
-  test.each([
+  const rows: { a: unknown; b: unknown; equal: boolean }[] = [
     { a: { x: 1, y: [1, { z: null }] }, b: { y: [1, { z: null }], x: 1 }, equal: true },
     { a: { x: 1, y: undefined }, b: { x: 1 }, equal: true },
     { a: { x: undefined }, b: { y: undefined }, equal: true },
@@ -54,7 +54,8 @@ describe('deepEqual', () => {
     { a: { toString: 1 }, b: { a: 1 }, equal: false },
     { a: { n: rawNumber('9007199254740993') }, b: { n: rawNumber('9007199254740993') }, equal: true },
     { a: { n: rawNumber('9007199254740993') }, b: { n: rawNumber('9007199254740992') }, equal: false },
-  ])('$a $b', ({ a, b, equal }) => {
+  ];
+  test.each(rows)('$a $b', ({ a, b, equal }) => {
     expect(deepEqual(a, b)).toBe(equal);
   });
 });

@@ -322,15 +322,13 @@ describe('statusErrorFrom', () => {
     const { status } = errors.notFound(pods, 'a');
     const error = statusErrorFrom(JSON.parse(JSON.stringify(status)));
     expect(errors.isNotFound(error)).toBe(true);
-    expect(error?.status).toEqual(status);
+    expect(error.status).toEqual(status);
   });
 
-  test.each([
-    [null],
-    ['text'],
-    [{ kind: 'Pod', apiVersion: 'v1' }],
-    [{ kind: 'Status', apiVersion: 'v1', status: 'Success' }],
-  ])('is no error: %j', (json) => expect(statusErrorFrom(json)).toBeUndefined());
+  test.each([[null], ['text'], [{ kind: 'Pod', apiVersion: 'v1' }]])('wraps what is no Status: %j', (json) => {
+    expect(statusErrorFrom(json).reason).toBe('InternalError');
+    expect(isStatus(json)).toBe(false);
+  });
 
   test('isStatus', () => expect(isStatus({ kind: 'Status', apiVersion: 'v1' })).toBe(true));
 });

@@ -1,5 +1,5 @@
 import { causeReason, type FieldError, fieldErrorBody, renderFieldErrors } from './field-error.ts';
-import { escapeHtml, goQuote } from './go-text.ts';
+import { escapeHtml, goQuote, goValue } from './go-text.ts';
 import { groupResource } from './resource-ref.ts';
 import type { Status, StatusCause, StatusDetails } from './types.ts';
 
@@ -374,10 +374,9 @@ export function isStatus(json: unknown): json is Status {
   return kind === 'Status' && apiVersion === 'v1';
 }
 
-/** The error a decoded failure body stands for; undefined if it is no Status or one of success. */
-export function statusErrorFrom(json: unknown): StatusError | undefined {
-  if (!isStatus(json) || json.status === 'Success') return undefined;
-  return new StatusError(json);
+/** The error a decoded failure body stands for; a body that is no Status becomes an internal error that shows it. */
+export function statusErrorFrom(json: unknown): StatusError {
+  return isStatus(json) ? new StatusError(json) : internalError(`unexpected object: ${goValue(json)}`);
 }
 
 const hasReason =
