@@ -1,10 +1,13 @@
 import type { UserInfo } from '#api/admission/request.ts';
-import type { ResourceRef } from '#api/meta/resource-ref.ts';
+import { type BuiltinResource, builtinResources } from '#api/catalogue.ts';
+import { groupResource, type ResourceRef } from '#api/meta/resource-ref.ts';
 import type { ApiObject } from '#api/meta/types.ts';
-import type { FieldError } from '#api/meta/field-error.ts';
-import type { Client } from '#client/client.ts';
-import type { Cache } from '#client/cache.ts';
+import type { FieldError } from '#api/meta/validation.ts';
 import type { Schema, SchemaRegistry } from '#api/schema/schema.ts';
+import type { Cache } from '#client/cache.ts';
+import type { Client } from '#client/client.ts';
+import { humanAge } from './human-duration.ts';
+import { type NameRule, subdomainName } from './name-rules.ts';
 
 /** What a resource's rules may know of the request they judge. */
 export interface RequestContext {
@@ -28,12 +31,33 @@ export interface Column<T extends ApiObject = ApiObject> {
   readonly value: (object: T, now: Date) => string | number | boolean | null;
 }
 
+/** The first column of almost every kind. */
+export const nameColumn: Column = {
+  name: 'Name',
+  format: 'name',
+  value: ({ metadata }) => metadata.name ?? '',
+};
+
+/** Time since the object was made, the usual last narrow column. */
+export const ageColumn: Column = {
+  name: 'Age',
+  value: ({ metadata }, now) => humanAge(metadata.creationTimestamp, now),
+};
+
 export interface ScalePaths {
   /** Dotted, e.g. `.spec.replicas`. */
   readonly specReplicas: string;
   readonly statusReplicas: string;
   /** Where the selector stands: a LabelSelector, a map of labels or a string. */
   readonly selector?: string;
+}
+
+/** As in `metav1.TableRowCondition`. */
+export interface RowCondition {
+  readonly type: string;
+  readonly status: string;
+  readonly reason: string;
+  readonly message: string;
 }
 
 /** A subresource with rules of its own; `status` and `scale` are data. Reads, writes and streams alike. */
@@ -49,7 +73,11 @@ export interface Subresource<T extends ApiObject = ApiObject> {
     validate?(object: T, old: T, context: RequestContext): FieldError[];
   };
   /** A POST that makes no object of its own: binding, eviction, token. The answer is what it returns. */
-  readonly create?: (parent: T, body: ApiObject, context: RequestContext & { readonly client: Client; readonly options: Readonly<Record<string, string>> }) => Promise<unknown>;
+  readonly create?: (
+    parent: T,
+    body: ApiObject,
+    context: RequestContext & { readonly client: Client; readonly options: Readonly<Record<string, string>> },
+  ) => Promise<unknown>;
 }
 
 /** One resource of the API as a declaration: everything that differs from the generic verbs. Built-in and custom alike. */
@@ -60,7 +88,11 @@ export interface ResourceDefinition<T extends ApiObject = ApiObject> {
   readonly shortNames: readonly string[];
   readonly categories: readonly string[];
   readonly verbs: readonly string[];
+  /** In the order they are sent, Name and Age (`nameColumn`, `ageColumn`) included. Empty: Name and Created At. */
   readonly columns: readonly Column<T>[];
+  /** `conditions` of an object's table row; finished pods have one. */
+  readonly rowConditions?: (object: T) => readonly RowCondition[];
+  /** `status` and `scale` are generic; streams (log, exec, proxy ...) have neither `update` nor `create` here. */
   readonly subresources: readonly Subresource<T>[];
   /** Status has its own endpoint; generation counts changes of everything but metadata and status. */
   readonly hasStatus: boolean;
@@ -69,7 +101,7 @@ export interface ResourceDefinition<T extends ApiObject = ApiObject> {
   readonly fieldSelectors: Readonly<Record<string, (object: T) => string>>;
 
   /** Judges `metadata.name`; undefined when it is good. */
-  readonly nameRule: (name: string) => string | undefined;
+  readonly nameRule: NameRule;
   /** Fills in what a client left out. Runs on every write after decoding, before admission, and again after it. Modifies. */
   readonly defaults?: (object: T) => void;
   /** Last touch on a create before validation (allocate, clear). Modifies. */
@@ -102,11 +134,84 @@ export interface ResourceDefinition<T extends ApiObject = ApiObject> {
   };
 }
 
-/** Needed to define: the rest comes from the catalogue, the schema and upstream's usual behaviour. */
-export type ResourceOptions<T extends ApiObject> = Partial<Omit<ResourceDefinition<T>, 'ref'>>;
+/**
+ * What a resource file states: only what differs from the catalogue, the schema and upstream's usual behaviour.
+ * `subresources` are laid over those of the same name in the catalogue; only `name` and the behaviour are needed.
+ */
+export type ResourceOptions<T extends ApiObject> = Partial<Omit<ResourceDefinition<T>, 'ref' | 'subresources'>> & {
+  readonly subresources?: readonly (Pick<Subresource<T>, 'name'> & Partial<Subresource<T>>)[];
+};
 
 /** Where definitions come from at run time; custom resources are added and removed while serving. */
 export interface ResourceSource {
   readonly schemas: SchemaRegistry;
   readonly definitions: readonly ResourceDefinition[];
+}
+
+const ALL_VERBS = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];
+
+/** Completes a declaration: what it leaves out comes from the catalogue of built-in resources and from usual behaviour. */
+export function defineResource<T extends ApiObject>(
+  ref: ResourceRef<T>,
+  options: ResourceOptions<T> = {},
+): ResourceDefinition<T> {
+  const builtin = findBuiltin(ref);
+  const subresources = layOver(builtin?.subresources ?? [], options.subresources ?? [], ref);
+  return {
+    schema: schemaOf(builtin),
+    singular: ref.kind.toLowerCase(),
+    shortNames: builtin?.shortNames ?? [],
+    categories: builtin?.categories ?? [],
+    verbs: builtin?.verbs ?? ALL_VERBS,
+    columns: [],
+    hasStatus: subresources.some(({ name }) => name === 'status'),
+    scale: subresources.some(({ name }) => name === 'scale') ? WORKLOAD_SCALE : undefined,
+    fieldSelectors: {},
+    nameRule: subdomainName,
+    createOnUpdate: false,
+    unconditionalUpdate: true,
+    returnsDeleted: false,
+    defaultPropagation: 'Background',
+    ...options,
+    ref,
+    subresources,
+  };
+}
+
+const WORKLOAD_SCALE: ScalePaths = {
+  specReplicas: '.spec.replicas',
+  statusReplicas: '.status.replicas',
+  selector: '.spec.selector',
+};
+
+function findBuiltin(ref: ResourceRef): BuiltinResource | undefined {
+  return builtinResources.find(
+    (entry) => entry.ref.plural === ref.plural && entry.ref.group === ref.group && entry.ref.version === ref.version,
+  );
+}
+
+function schemaOf(builtin: BuiltinResource | undefined): Schema {
+  return builtin === undefined ? { type: 'any' } : { type: 'ref', name: builtin.schema };
+}
+
+function layOver<T extends ApiObject>(
+  known: BuiltinResource['subresources'],
+  given: NonNullable<ResourceOptions<T>['subresources']>,
+  ref: ResourceRef,
+): Subresource<T>[] {
+  const usual = { group: ref.group, version: ref.version, kind: ref.kind };
+  const merged = new Map<string, Subresource<T>>();
+  for (const { name, verbs, group, version, kind } of known) {
+    merged.set(name, { name, verbs, body: { group, version, kind } });
+  }
+  for (const subresource of given) {
+    const base = merged.get(subresource.name) ?? { verbs: ['get', 'patch', 'update'], body: usual };
+    merged.set(subresource.name, { ...base, ...subresource });
+  }
+  return [...merged.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** `pods` or `deployments.apps`: unique among definitions of one version. */
+export function definitionName({ ref }: Pick<ResourceDefinition, 'ref'>): string {
+  return groupResource(ref);
 }
