@@ -54,7 +54,10 @@ export class Client {
     return this.#request({ verb: 'get', ref, ...at(key), ...options });
   }
 
-  list<T extends ApiObject>(ref: ResourceRef<T>, { signal, namespace, ...options }: ListOptions = {}): Promise<ObjectList<T>> {
+  list<T extends ApiObject>(
+    ref: ResourceRef<T>,
+    { signal, namespace, ...options }: ListOptions = {},
+  ): Promise<ObjectList<T>> {
     return this.#request({ verb: 'list', ref, namespace, query: queryOf(options), signal });
   }
 
@@ -70,7 +73,14 @@ export class Client {
   }
 
   update<T extends ApiObject>(ref: ResourceRef<T>, object: T, { signal, ...options }: WriteOptions = {}): Promise<T> {
-    return this.#request({ verb: 'update', ref, ...at(object.metadata), body: object, query: writeQuery(options), signal });
+    return this.#request({
+      verb: 'update',
+      ref,
+      ...at(object.metadata),
+      body: object,
+      query: writeQuery(options),
+      signal,
+    });
   }
 
   updateStatus<T extends ApiObject>(ref: ResourceRef<T>, object: T, options: WriteOptions = {}): Promise<T> {
@@ -94,11 +104,22 @@ export class Client {
   }
 
   /** Creates on a subresource: binding, eviction, token. */
-  createSubresource<R = unknown>(ref: ResourceRef, key: ObjectKey, subresource: string, body: unknown, { signal, ...options }: WriteOptions = {}): Promise<R> {
+  createSubresource<R = unknown>(
+    ref: ResourceRef,
+    key: ObjectKey,
+    subresource: string,
+    body: unknown,
+    { signal, ...options }: WriteOptions = {},
+  ): Promise<R> {
     return this.#request({ verb: 'create', ref, ...at(key), subresource, body, query: writeQuery(options), signal });
   }
 
-  getSubresource<R = unknown>(ref: ResourceRef, key: ObjectKey, subresource: string, { signal }: CallOptions = {}): Promise<R> {
+  getSubresource<R = unknown>(
+    ref: ResourceRef,
+    key: ObjectKey,
+    subresource: string,
+    { signal }: CallOptions = {},
+  ): Promise<R> {
     return this.#request({ verb: 'get', ref, ...at(key), subresource, signal });
   }
 
@@ -107,7 +128,10 @@ export class Client {
     return this.#request({ verb: 'delete', ref, ...at(key), body: deleteOptions(options), signal });
   }
 
-  deleteCollection(ref: ResourceRef, options: RemoveOptions & { namespace?: string | undefined; labelSelector?: string; fieldSelector?: string } = {}): Promise<unknown> {
+  deleteCollection(
+    ref: ResourceRef,
+    options: RemoveOptions & { namespace?: string | undefined; labelSelector?: string; fieldSelector?: string } = {},
+  ): Promise<unknown> {
     const { signal, namespace, labelSelector, fieldSelector, ...rest } = options;
     const query = queryOf({ labelSelector, fieldSelector });
     return this.#request({ verb: 'deletecollection', ref, namespace, body: deleteOptions(rest), query, signal });

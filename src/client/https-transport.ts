@@ -1,0 +1,194 @@
+import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from 'node:http2';
+import { Agent, request as httpsRequest } from 'node:https';
+import type { TLSSocket } from 'node:tls';
+import { deepFreeze } from '#api/meta/clone.ts';
+import { StatusError, serviceUnavailable, statusErrorFrom } from '#api/meta/errors.ts';
+import type { ApiObject, WatchEvent } from '#api/meta/types.ts';
+import { requestContentType, requestMethod, requestPath } from './request-path.ts';
+import type { ApiRequest, Transport } from './transport.ts';
+
+export interface Credentials {
+  /** PEM of the authorities that may sign the server's certificate. */
+  readonly ca: string;
+  /** PEM of a client certificate and its key. */
+  readonly cert?: string;
+  readonly key?: string;
+  /** Bearer token. */
+  readonly token?: string;
+}
+
+export interface HttpsTransportOptions {
+  /** `https://host:port` */
+  readonly server: string;
+  /** Asked at every new connection, so that renewed certificates are used without a restart. */
+  readonly credentials: () => Credentials;
+  readonly userAgent: string;
+  /** How long an answer to anything but a watch may take. */
+  readonly timeoutMs?: number;
+}
+
+/** A silent connection is asked for a sign of life after this time, and given up when none comes. */
+const PING_AFTER_MS = 15_000;
+const PING_TIMEOUT_MS = 10_000;
+
+/** Speaks to an API server over one HTTP/2 connection, made anew when it breaks. */
+export class HttpsTransport implements Transport {
+  readonly #options: HttpsTransportOptions;
+  #session: ClientHttp2Session | undefined;
+
+  constructor(options: HttpsTransportOptions) {
+    this.#options = options;
+  }
+
+  async request(request: ApiRequest): Promise<unknown> {
+    const { timeoutMs = 30_000 } = this.#options;
+    const timeout = AbortSignal.timeout(timeoutMs);
+    const signal = request.signal === undefined ? timeout : AbortSignal.any([request.signal, timeout]);
+    const { status, stream } = await this.#send(request, signal);
+    const answer = parseAnswer(await readAll(stream), status);
+    if (status >= 400) throw statusErrorFrom(answer);
+    return deepFreeze(answer);
+  }
+
+  async *watch(request: ApiRequest): AsyncGenerator<WatchEvent<ApiObject>> {
+    const { status, stream } = await this.#send(request, request.signal);
+    try {
+      if (status >= 400) throw statusErrorFrom(parseAnswer(await readAll(stream), status));
+      for await (const line of lines(stream)) {
+        const event = JSON.parse(line) as WatchEvent<ApiObject>;
+        if (event.type === 'ERROR') throw statusErrorFrom(event.object);
+        yield deepFreeze(event);
+      }
+    } finally {
+      stream.close(constants.NGHTTP2_CANCEL);
+    }
+  }
+
+  close(): void {
+    this.#session?.destroy();
+    this.#session = undefined;
+  }
+
+  async #send(
+    request: ApiRequest,
+    signal: AbortSignal | undefined,
+  ): Promise<{ status: number; stream: ClientHttp2Stream }> {
+    signal?.throwIfAborted();
+    const { token } = this.#options.credentials();
+    const body = request.body === undefined ? undefined : Buffer.from(JSON.stringify(request.body));
+    const headers = {
+      ':method': requestMethod(request.verb),
+      ':path': requestPath(request),
+      accept: 'application/json',
+      'user-agent': this.#options.userAgent,
+      ...(token !== undefined && { authorization: `Bearer ${token}` }),
+      ...(body !== undefined && { 'content-type': requestContentType(request), 'content-length': body.length }),
+    };
+    try {
+      const stream = this.#connection().request(headers, { endStream: body === undefined, ...(signal && { signal }) });
+      if (body !== undefined) stream.end(body);
+      return { status: await statusOf(stream), stream };
+    } catch (error) {
+      if (signal?.aborted === true && request.signal?.aborted !== false) throw signal.reason;
+      throw serviceUnavailable(`Cannot reach the API server at ${this.#options.server}: ${reason(error)}`);
+    }
+  }
+
+  #connection(): ClientHttp2Session {
+    const present = this.#session;
+    if (present !== undefined && !present.closed && !present.destroyed) return present;
+    const { ca, cert, key } = this.#options.credentials();
+    const session = connect(this.#options.server, {
+      ca,
+      ...(cert && { cert }),
+      ...(key && { key }),
+      ALPNProtocols: ['h2'],
+    });
+    const forget = () => {
+      clearInterval(heartbeat);
+      if (this.#session === session) this.#session = undefined;
+    };
+    const heartbeat = setInterval(() => checkAlive(session), PING_AFTER_MS);
+    heartbeat.unref();
+    // Requests on the session fail by themselves; without a listener the process would end.
+    session.on('error', forget);
+    session.on('goaway', forget);
+    session.on('close', forget);
+    this.#session = session;
+    return session;
+  }
+}
+
+/** The server's authority certificate, fetched without trust: the caller must compare its fingerprint. */
+export function fetchUnverified(
+  url: string,
+  { timeoutMs = 10_000 }: { timeoutMs?: number } = {},
+): Promise<{ body: string; peer: TLSSocket }> {
+  return new Promise((resolve, reject) => {
+    const agent = new Agent({ rejectUnauthorized: false });
+    const request = httpsRequest(url, { agent, timeout: timeoutMs }, (response) => {
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk: Buffer) => chunks.push(chunk));
+      response.on('error', reject);
+      response.on('end', () => {
+        agent.destroy();
+        if (response.statusCode !== 200) return reject(new Error(`${url} answered ${response.statusCode}`));
+        resolve({ body: Buffer.concat(chunks).toString(), peer: response.socket as TLSSocket });
+      });
+    });
+    request.on('timeout', () => request.destroy(new Error(`no answer within ${timeoutMs / 1000} s`)));
+    request.on('error', reject);
+    request.end();
+  });
+}
+
+function checkAlive(session: ClientHttp2Session): void {
+  if (session.destroyed) return;
+  const deadline = setTimeout(() => session.destroy(new Error('no answer to a ping')), PING_TIMEOUT_MS);
+  const sent = session.ping((_error) => clearTimeout(deadline));
+  if (!sent) clearTimeout(deadline);
+}
+
+function statusOf(stream: ClientHttp2Stream): Promise<number> {
+  return new Promise((resolve, reject) => {
+    stream.once('response', (headers) => resolve(Number(headers[':status'])));
+    stream.once('error', reject);
+    stream.once('close', () => reject(new Error('the connection was closed')));
+  });
+}
+
+async function readAll(stream: ClientHttp2Stream): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of stream) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).toString();
+}
+
+async function* lines(stream: ClientHttp2Stream): AsyncGenerator<string> {
+  let pending: Buffer[] = [];
+  for await (const chunk of stream as AsyncIterable<Buffer>) {
+    let rest = chunk;
+    for (let end = rest.indexOf(10); end >= 0; end = rest.indexOf(10)) {
+      pending.push(rest.subarray(0, end));
+      const line = Buffer.concat(pending).toString();
+      pending = [];
+      rest = rest.subarray(end + 1);
+      if (line !== '') yield line;
+    }
+    if (rest.length > 0) pending.push(rest);
+  }
+}
+
+function parseAnswer(text: string, status: number): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new StatusError(
+      { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', code: status, message: text.slice(0, 500) },
+      { cause },
+    );
+  }
+}
+
+function reason(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
