@@ -168,7 +168,7 @@ const TYPE_META: readonly string[] = ['apiVersion', 'kind'];
 function buildType(facts: Facts, packageName: string, name: string): ModelType {
   const model = readClientModel(packageName, name);
   const flat = flatten(facts, packageName, name, []);
-  const isKind = (facts.kinds[packageName]?..kinds ?? '').split(' ').includes(name);
+  const isKind = (facts.kinds[packageName]?.kinds ?? '').split(' ').includes(name);
   const wrapper = flat[0]?.name === '';
   const known = new Map(flat.map((field) => [field.name, field]));
   const typeMeta = TYPE_META.filter((field) => isKind && !known.has(field)).map((field) => stringField(field));
