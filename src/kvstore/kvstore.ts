@@ -17,7 +17,13 @@ export interface Expectation {
 }
 
 export type Write =
-  | { readonly type: 'put'; readonly key: string; readonly value: Buffer; readonly expect?: Expectation; readonly ttlSeconds?: number }
+  | {
+      readonly type: 'put';
+      readonly key: string;
+      readonly value: Buffer;
+      readonly expect?: Expectation;
+      readonly ttlSeconds?: number;
+    }
   | { readonly type: 'delete'; readonly key: string; readonly expect?: Expectation };
 
 export type WriteResult =
@@ -39,7 +45,7 @@ export type StoreListener = (events: readonly StoreEvent[]) => void;
 
 export interface RangeOptions {
   readonly prefix: string;
-  /** First key to return, included; must lie within the prefix. */
+  /** First key to return, included; must begin with the prefix. */
   readonly start?: string;
   /** At most so many keys. */
   readonly limit?: number;
@@ -68,10 +74,12 @@ export class CompactedError extends Error {
 
 /** The revision asked for lies in the future. */
 export class FutureRevisionError extends Error {
+  readonly asked: number;
   readonly revision: number;
   constructor(asked: number, revision: number) {
     super(`The requested revision ${asked} is newer than the current revision ${revision}`);
     this.name = 'FutureRevisionError';
+    this.asked = asked;
     this.revision = revision;
   }
 }
@@ -91,7 +99,7 @@ export class StoreError extends Error {
 export interface KvStore extends Component {
   /** Revision of the newest event that listeners have seen. 0 only in a store that was never written. */
   readonly revision: number;
-  /** Revisions up to and including this one can no longer be asked for. */
+  /** Revisions up to and including this one can no longer be asked for, except the newest; a watch may start after it. */
   readonly compactedRevision: number;
 
   /**
@@ -108,10 +116,14 @@ export interface KvStore extends Component {
 
   /**
    * Replays the events after `afterRevision` for keys with the prefix, then goes on with new ones until the returned
-   * function is called. Nothing is missed or repeated in between. Throws `CompactedError` when the replay is impossible.
+   * function is called. Nothing is missed or repeated in between. The listener may be called before the promise resolves.
+   * Throws `CompactedError` when the replay is impossible, `FutureRevisionError` when the revision does not exist yet.
    */
   watch(options: { prefix: string; afterRevision: number }, listener: StoreListener): Promise<() => void>;
 
-  /** Forgets history up to and including `revision`; current values stay. Returns at once; the space is reclaimed in slices. */
+  /**
+   * Forgets history up to and including `revision`; current values stay. Returns at once; the space is reclaimed in slices.
+   * Forgetting what is forgotten already does nothing. Throws `FutureRevisionError`.
+   */
   compact(revision: number): Promise<void>;
 }
