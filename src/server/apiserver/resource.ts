@@ -1,5 +1,6 @@
 import type { UserInfo } from '#api/admission/request.ts';
-import { type BuiltinResource, builtinResources } from '#api/catalogue.ts';
+import { type BuiltinResource, getBuiltinResource } from '#api/catalogue.ts';
+import { checkDns1123Subdomain } from '#api/meta/names.ts';
 import { groupResource, type ResourceRef } from '#api/meta/resource-ref.ts';
 import type { ApiObject } from '#api/meta/types.ts';
 import type { FieldError } from '#api/meta/validation.ts';
@@ -7,7 +8,6 @@ import type { Schema, SchemaRegistry } from '#api/schema/schema.ts';
 import type { Cache } from '#client/cache.ts';
 import type { Client } from '#client/client.ts';
 import { humanAge } from './human-duration.ts';
-import { type NameRule, subdomainName } from './name-rules.ts';
 
 /** What a resource's rules may know of the request they judge. */
 export interface RequestContext {
@@ -100,8 +100,8 @@ export interface ResourceDefinition<T extends ApiObject = ApiObject> {
   /** Getters for field selectors beyond metadata.name and metadata.namespace. */
   readonly fieldSelectors: Readonly<Record<string, (object: T) => string>>;
 
-  /** Judges `metadata.name`; undefined when it is good. */
-  readonly nameRule: NameRule;
+  /** Judges `metadata.name`: one message, several, or none. The usual rules are in `#api/meta/names.ts`. */
+  readonly nameRule: (name: string) => readonly string[] | string | undefined;
   /** Fills in what a client left out. Runs on every write after decoding, before admission, and again after it. Modifies. */
   readonly defaults?: (object: T) => void;
   /** Last touch on a create before validation (allocate, clear). Modifies. */
@@ -155,7 +155,7 @@ export function defineResource<T extends ApiObject>(
   ref: ResourceRef<T>,
   options: ResourceOptions<T> = {},
 ): ResourceDefinition<T> {
-  const builtin = findBuiltin(ref);
+  const builtin = getBuiltinResource(ref);
   const subresources = layOver(builtin?.subresources ?? [], options.subresources ?? [], ref);
   return {
     schema: schemaOf(builtin),
@@ -167,7 +167,7 @@ export function defineResource<T extends ApiObject>(
     hasStatus: subresources.some(({ name }) => name === 'status'),
     scale: subresources.some(({ name }) => name === 'scale') ? WORKLOAD_SCALE : undefined,
     fieldSelectors: {},
-    nameRule: subdomainName,
+    nameRule: checkDns1123Subdomain,
     createOnUpdate: false,
     unconditionalUpdate: true,
     returnsDeleted: false,
@@ -183,12 +183,6 @@ const WORKLOAD_SCALE: ScalePaths = {
   statusReplicas: '.status.replicas',
   selector: '.spec.selector',
 };
-
-function findBuiltin(ref: ResourceRef): BuiltinResource | undefined {
-  return builtinResources.find(
-    (entry) => entry.ref.plural === ref.plural && entry.ref.group === ref.group && entry.ref.version === ref.version,
-  );
-}
 
 function schemaOf(builtin: BuiltinResource | undefined): Schema {
   return builtin === undefined ? { type: 'any' } : { type: 'ref', name: builtin.schema };
