@@ -57,20 +57,20 @@ type Test = (labels: Readonly<Record<string, string>>) => boolean;
 
 function compile({ key, operator, values }: LabelRequirement): Test {
   const [only = ''] = values;
-  const valueOf = (labels: Readonly<Record<string, string>>) => (Object.hasOwn(labels, key) ? labels[key] : undefined);
+  const lookUp = (labels: Readonly<Record<string, string>>) => (Object.hasOwn(labels, key) ? labels[key] : undefined);
   switch (operator) {
     case '=':
     case '==':
-      return (labels) => valueOf(labels) === only;
+      return (labels) => lookUp(labels) === only;
     case '!=':
-      return (labels) => valueOf(labels) !== only;
+      return (labels) => lookUp(labels) !== only;
     case 'in': {
       const set = new Set<string | undefined>(values);
-      return (labels) => set.has(valueOf(labels));
+      return (labels) => set.has(lookUp(labels));
     }
     case 'notin': {
       const set = new Set<string | undefined>(values);
-      return (labels) => !set.has(valueOf(labels));
+      return (labels) => !set.has(lookUp(labels));
     }
     case 'exists':
       return (labels) => Object.hasOwn(labels, key);
@@ -80,7 +80,7 @@ function compile({ key, operator, values }: LabelRequirement): Test {
     case '<': {
       const limit = parseInteger(only) ?? 0n;
       return (labels) => {
-        const value = parseInteger(valueOf(labels) ?? '');
+        const value = parseInteger(lookUp(labels) ?? '');
         if (value === undefined) return false;
         return operator === '>' ? value > limit : value < limit;
       };
