@@ -1,0 +1,56 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { writeFileAtomic } from '#base/atomic-file.ts';
+import { certificateDer } from './certificate.ts';
+import { readIfExists } from './files.ts';
+
+/** User part of the token that is kept in the data folder. */
+export const JOIN_USER = 'node';
+
+/** A token a node joins with: it names the authority to trust and carries the credential to show. */
+export interface JoinToken {
+  /** Hex SHA-256 of the cluster authority's certificate (DER); undefined in a short token, which pins nothing. */
+  readonly authorityHash: string | undefined;
+  /** What the server is shown as bearer token: `node:<secret>`, or a bootstrap token `<id>.<secret>`. */
+  readonly credential: string;
+}
+
+/** Fingerprint of an authority as tokens carry it. */
+export function authorityHash(certPem: string): string {
+  const content = certificateDer(certPem);
+  if (content === undefined) throw new Error('Cannot fingerprint the authority: no certificate in the PEM text');
+  return createHash('sha256').update(content).digest('hex');
+}
+
+export function formatJoinToken(certPem: string, credential: string): string {
+  return `K10${authorityHash(certPem)}::${credential}`;
+}
+
+/** Splits a token. Throws, with the cure, for text that is none. */
+export function parseJoinToken(text: string): JoinToken {
+  const token = text.trim();
+  const [, hash, credential = ''] = /^(?:K10([0-9a-f]{64})::)?(.*)$/.exec(token) ?? [];
+  if (!/^[a-z0-9]+:\S+$/.test(credential) && !/^[a-z0-9]{6}\.[a-z0-9]{16}$/.test(credential)) {
+    throw new Error('The token is malformed: expected K10<hash>::<user>:<secret> as printed by "skiff token create"');
+  }
+  return { authorityHash: hash, credential };
+}
+
+/** Reads the cluster's join secret, or makes it when there is none; `given` replaces what is there. */
+export async function ensureJoinSecret(folder: string, certPem: string, given?: string): Promise<string> {
+  const path = join(folder, 'token');
+  const stored = await readIfExists(path);
+  const present = stored === undefined ? undefined : secretOf(stored);
+  const secret = (given === undefined ? present : secretOf(given)) ?? randomBytes(24).toString('hex');
+  const token = `${formatJoinToken(certPem, `${JOIN_USER}:${secret}`)}\n`;
+  if (stored !== token) await writeFileAtomic(path, token);
+  return secret;
+}
+
+/** A secret may be given bare or as a whole token. */
+function secretOf(text: string): string | undefined {
+  const trimmed = text.trim();
+  if (trimmed === '') return undefined;
+  const match = /^(?:K10[0-9a-f]{64}::)?(?:[a-z0-9]+:)?(.+)$/.exec(trimmed);
+  return match?.[1];
+}
