@@ -21,7 +21,7 @@ import { describeDamage, explainFailure } from './store-errors.ts';
 const GROUP_WRITES = 512;
 const GROUP_BYTES = 16 * 1024 * 1024;
 /** Small enough that a waiting write hardly notices the slice before it. */
-const TRIM_SLICE = 250;
+const TRIM_SLICE = 200;
 const EXPIRE_SLICE = 250;
 const REPLAY_SLICE = 500;
 const RETRY_MS = 5_000;
