@@ -11,7 +11,6 @@ const CODES: Record<string, string> = {
   int64: 'l',
   double: 'd',
   'k8s.io.apimachinery.pkg.api.resource.Quantity': 'q',
-  'k8s.io.apimachinery.pkg.apis.meta.v1.Duration': 'D',
   'k8s.io.apimachinery.pkg.apis.meta.v1.FieldsV1': 'F',
   'k8s.io.apimachinery.pkg.apis.meta.v1.MicroTime': 'u',
   'k8s.io.apimachinery.pkg.apis.meta.v1.Time': 't',

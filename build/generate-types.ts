@@ -14,7 +14,6 @@ const SCALARS: Record<string, string> = {
 /** JSON forms of messages that are no object of their fields. */
 const OPAQUE: Record<string, string> = {
   'k8s.io.apimachinery.pkg.api.resource.Quantity': 'string',
-  'k8s.io.apimachinery.pkg.apis.meta.v1.Duration': 'string',
   'k8s.io.apimachinery.pkg.apis.meta.v1.FieldsV1': 'Record<string, unknown>',
   'k8s.io.apimachinery.pkg.apis.meta.v1.MicroTime': 'string',
   'k8s.io.apimachinery.pkg.apis.meta.v1.Time': 'string',
