@@ -10,15 +10,17 @@ const SCHEMA_VERSION = 1;
 /** How long to wait for a predecessor that is just going away. */
 const BUSY_TIMEOUT_MS = 2_000;
 
-// `history` holds every value once, at the revision that wrote it; `current` says which of them are alive. Appending is cheap and a
-// write stores its value once, not twice. `value` is last, so that the other columns are read without a large value's
-// overflow pages; null marks a delete. `prev_revision` is the version that the write replaced, 0 for none.
+// `history` holds every value once, at the revision that wrote it. `value` is last, so that the other columns are read without a
+// large value's overflow pages; null marks a delete. `prev_revision` is the version that the write replaced, 0 for none.
+// `current` says which versions are alive, as of `meta.indexed_revision`: a commit only appends to `history`, and many of
+// them are entered here together, which spares the disk a scattered page per write.
 const SCHEMA = `
   create table history (
     revision integer primary key,
     key text not null,
     create_revision integer not null,
     prev_revision integer not null,
+    expires_at integer,
     value blob
   ) strict;
   create table current (
@@ -31,11 +33,22 @@ const SCHEMA = `
   create table meta (
     id integer primary key check (id = 1),
     compacted_revision integer not null,
-    trimmed_revision integer not null
+    trimmed_revision integer not null,
+    indexed_revision integer not null
   ) strict;
-  insert into meta values (1, 0, 0);
+  insert into meta values (1, 0, 0, 0);
   pragma application_id = ${APPLICATION_ID};
   pragma user_version = ${SCHEMA_VERSION};
+`;
+
+// What `current` does not know yet, copied here from memory before a range is read; `mod_revision` 0 marks a deleted key.
+const SCRATCH = `
+  pragma temp_store = memory;
+  create temp table recent (
+    key text primary key,
+    create_revision integer not null,
+    mod_revision integer not null
+  ) strict, without rowid;
 `;
 
 /** Opens or creates the database, for this process alone. Throws the failure of SQLite or of the file system as it is. */
@@ -61,16 +74,19 @@ function configure(db: Database.Database): void {
   // Before the first read: then no other process can get in, and WAL needs no shared memory.
   db.pragma('locking_mode = exclusive');
   const isNew = requireOwnSchema(db);
+  // Holds a typical object whole; a third faster here than pages of 4 KB. Only a new file takes it on.
+  db.pragma('page_size = 8192');
   if (db.pragma('journal_mode = wal', { simple: true }) !== 'wal') {
     throw new UnusableDatabaseError('its file system cannot hold a write-ahead log; choose a local disk');
   }
   // The library opens an existing WAL database with NORMAL, which may lose the last commits in a power cut.
   db.pragma('synchronous = full');
   // Small checkpoints: larger ones gain little throughput here, and the writes that wait behind one wait longer.
-  db.pragma('wal_autocheckpoint = 1000');
+  db.pragma('wal_autocheckpoint = 500');
   db.pragma('journal_size_limit = 16777216');
   db.pragma('cache_size = -16000');
   if (isNew) db.exec(`begin immediate; ${SCHEMA} commit`);
+  db.exec(SCRATCH);
 }
 
 /** Returns whether the file is empty. Reads only, so a stranger's database stays as it is. */

@@ -17,6 +17,17 @@ export interface Change {
   previous: Item | undefined;
 }
 
+/** What is known of a key without its value. */
+interface Entry {
+  createRevision: number;
+  /** 0: the key was deleted. */
+  modRevision: number;
+  expiresAt: number | null;
+}
+
+/** So many changed keys are entered in the `current` table together; more would make the writes behind them wait. */
+const INDEX_KEYS = 1000;
+
 /**
  * The revisioned map on an open database. Everything is synchronous; methods that write use one transaction of their own, and
  * when they throw, nothing was written and the next call may succeed.
@@ -28,16 +39,26 @@ export class RevisionLog {
   #compacted: number;
   #trimmed: number;
   #nextExpiryAt: number | undefined;
+  /** Keys changed since they were last entered in the `current` table. */
+  readonly #recent = new Map<string, Entry>();
+  /** Changes of the transaction under way. */
+  readonly #staged = new Map<string, Entry>();
+  /** Whether the scratch table shows `#recent`. */
+  #isRecentCopied = true;
 
   constructor(db: Database.Database) {
     this.#db = db;
     this.#sql = prepareStatements(db);
-    const [compacted, trimmed] = this.#sql.meta.get() ?? [0, 0];
+    const [compacted, trimmed, indexed] = this.#sql.meta.get() ?? [0, 0, 0];
     this.#compacted = compacted;
     this.#trimmed = trimmed;
     // The newest row may have been a delete that was trimmed away; its revision must not be used again.
     this.#revision = Math.max(this.#sql.newest.get()?.[0] ?? 0, compacted);
     this.#nextExpiryAt = this.#sql.nextExpiry.get()?.[0];
+    for (const [key, createRevision, revision, expiresAt, isDelete] of this.#sql.unindexed.iterate(indexed)) {
+      this.#staged.set(key, { createRevision, modRevision: isDelete === 1 ? 0 : revision, expiresAt });
+    }
+    this.#adoptStaged();
   }
 
   get revision(): number {
@@ -60,12 +81,34 @@ export class RevisionLog {
 
   /** Does the writes one after the other; durable on return. */
   commit(writes: readonly Write[], now = Date.now()): Outcome[] {
-    return this.#transaction(() => writes.map((write) => this.#apply(write, now)));
+    const outcomes = this.#transaction(() => writes.map((write) => this.#apply(write, now)));
+    this.#adoptStaged();
+    return outcomes;
+  }
+
+  /** Whether so many keys changed that `index` is due. */
+  get isIndexDue(): boolean {
+    return this.#recent.size >= INDEX_KEYS;
+  }
+
+  /** Enters recent changes in the `current` table. Until then they are in memory, and found again in history at a restart. */
+  index(): void {
+    if (this.#recent.size === 0) return;
+    this.#relaxed(() => {
+      for (const [key, { createRevision, modRevision, expiresAt }] of this.#recent) {
+        if (modRevision === 0) this.#sql.unindex.run(key);
+        else this.#sql.index.run(key, createRevision, modRevision, expiresAt);
+      }
+      this.#sql.setIndexed.run(this.#revision);
+    });
+    this.#recent.clear();
+    this.#isRecentCopied = false;
   }
 
   /** Deletes up to `limit` keys whose time is up, as any delete would. */
   expire(limit: number, now = Date.now()): Change[] {
     if (this.#nextExpiryAt === undefined || this.#nextExpiryAt > now) return [];
+    this.index();
     const changes = this.#transaction(() =>
       this.#sql.expired.all(now, limit).flatMap(([key]) => {
         const { previous, revision } = this.#apply({ type: 'delete', key }, now);
@@ -73,13 +116,17 @@ export class RevisionLog {
         return { current: { ...previous, modRevision: revision, value: undefined }, previous };
       }),
     );
+    this.#adoptStaged();
+    this.index();
     this.#nextExpiryAt = this.#sql.nextExpiry.get()?.[0];
     return changes;
   }
 
   get(key: string): Item | undefined {
-    const row = this.#sql.find.get(key);
-    return row && { key, createRevision: row[0], modRevision: row[1], value: row[2] };
+    const entry = this.#find(key);
+    if (entry === undefined || entry.modRevision === 0) return undefined;
+    const { createRevision, modRevision } = entry;
+    return { key, createRevision, modRevision, value: this.#sql.valueAt.get(modRevision)?.[0] };
   }
 
   range({ prefix, start = prefix, limit, revision = this.#revision }: RangeOptions): {
@@ -88,10 +135,11 @@ export class RevisionLog {
     revision: number;
   } {
     this.#requireAvailable(revision);
+    this.#copyRecent();
     const bounds = [start, upperBound(prefix)] as const;
     if (revision < this.#revision) return this.#rangeInHistory(bounds, revision, limit);
-    const items = this.#sql.range.all(...bounds, limit ?? -1).map(toItem);
-    const remaining = limit === undefined ? 0 : (this.#sql.count.get(...bounds)?.[0] ?? 0) - items.length;
+    const items = this.#sql.range.all(...bounds, ...bounds, limit ?? -1).map(toItem);
+    const remaining = limit === undefined ? 0 : (this.#sql.count.get(...bounds, ...bounds)?.[0] ?? 0) - items.length;
     return { items, remaining, revision };
   }
 
@@ -128,19 +176,13 @@ export class RevisionLog {
   trim(limit: number): void {
     const rows = this.#sql.garbage.all(this.#trimmed, this.#compacted, limit);
     const through = rows.length < limit ? this.#compacted : (rows.at(-1)?.[0] ?? this.#compacted);
-    // Losing this in a power cut only means doing it again, so writers need not wait for the disk.
-    this.#db.pragma('synchronous = normal');
-    try {
-      this.#transaction(() => {
-        for (const [revision, prevRevision, isDelete] of rows) {
-          if (prevRevision > 0) this.#sql.forget.run(prevRevision);
-          if (isDelete === 1) this.#sql.forget.run(revision);
-        }
-        this.#sql.setTrimmed.run(through);
-      });
-    } finally {
-      this.#db.pragma('synchronous = full');
-    }
+    this.#relaxed(() => {
+      for (const [revision, prevRevision, isDelete] of rows) {
+        if (prevRevision > 0) this.#sql.forget.run(prevRevision);
+        if (isDelete === 1) this.#sql.forget.run(revision);
+      }
+      this.#sql.setTrimmed.run(through);
+    });
     this.#trimmed = through;
   }
 
@@ -154,21 +196,44 @@ export class RevisionLog {
     const revision = this.#revision + 1;
     const createRevision = previous?.createRevision ?? revision;
     const value = write.type === 'put' ? write.value : null;
-    this.#sql.append.run(revision, key, createRevision, previous?.modRevision ?? 0, value);
-    if (write.type === 'delete') {
-      this.#sql.remove.run(key);
-    } else {
-      const expiresAt = expiry(write.ttlSeconds, now);
-      if (previous === undefined) this.#sql.insert.run(key, revision, revision, expiresAt);
-      else this.#sql.update.run(revision, expiresAt, key);
-      if (expiresAt !== null) this.#nextExpiryAt = Math.min(expiresAt, this.#nextExpiryAt ?? expiresAt);
-    }
+    const expiresAt = write.type === 'put' ? expiry(write.ttlSeconds, now) : null;
+    this.#sql.append.run(revision, key, createRevision, previous?.modRevision ?? 0, expiresAt, value);
+    this.#staged.set(key, { createRevision, modRevision: write.type === 'put' ? revision : 0, expiresAt });
     this.#revision = revision;
     return { ok: true, revision, previous };
   }
 
+  #find(key: string): Entry | undefined {
+    const known = this.#staged.get(key) ?? this.#recent.get(key);
+    if (known !== undefined) return known;
+    const row = this.#sql.find.get(key);
+    return row && { createRevision: row[0], modRevision: row[1], expiresAt: row[2] };
+  }
+
+  #adoptStaged(): void {
+    for (const [key, entry] of this.#staged) {
+      this.#recent.set(key, entry);
+      const { expiresAt } = entry;
+      if (expiresAt !== null) this.#nextExpiryAt = Math.min(expiresAt, this.#nextExpiryAt ?? expiresAt);
+    }
+    if (this.#staged.size > 0) this.#isRecentCopied = false;
+    this.#staged.clear();
+  }
+
+  /** Not by `index`, which needs room on the disk: reading must work without. */
+  #copyRecent(): void {
+    if (this.#isRecentCopied) return;
+    this.#sql.clearRecent.run();
+    for (const [key, { createRevision, modRevision }] of this.#recent) {
+      this.#sql.addRecent.run(key, createRevision, modRevision);
+    }
+    this.#isRecentCopied = true;
+  }
+
   #rangeInHistory(bounds: readonly [string, string | Buffer], revision: number, limit: number | undefined) {
-    const revisions = this.#sql.rangeInHistory.all(revision, ...bounds, ...bounds, revision).map(([found]) => found);
+    const revisions = this.#sql.rangeInHistory
+      .all(revision, ...bounds, ...bounds, ...bounds, revision)
+      .map(([found]) => found);
     const wanted = limit === undefined ? revisions : revisions.slice(0, limit);
     const items = wanted.flatMap((found) => this.#sql.version.all(found).map(toItem));
     return { items, remaining: revisions.length - wanted.length, revision };
@@ -182,6 +247,16 @@ export class RevisionLog {
     if (revision < oldest && revision !== this.#revision) throw new CompactedError(this.#compacted);
   }
 
+  /** A transaction whose loss in a power cut only means doing it again, so that writers need not wait for the disk. */
+  #relaxed(work: () => void): void {
+    this.#db.pragma('synchronous = normal');
+    try {
+      this.#transaction(work);
+    } finally {
+      this.#db.pragma('synchronous = full');
+    }
+  }
+
   #transaction<T>(work: () => T): T {
     const revision = this.#revision;
     try {
@@ -191,6 +266,7 @@ export class RevisionLog {
       return result;
     } catch (error) {
       this.#revision = revision;
+      this.#staged.clear();
       // Some failures, a full disk among them, have already rolled back.
       if (this.#db.inTransaction) this.#sql.rollback.run();
       throw error;

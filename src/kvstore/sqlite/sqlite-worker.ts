@@ -36,9 +36,9 @@ class DatabaseThread {
   readonly #options: WorkerOptions;
   readonly #db: ReturnType<typeof openDatabase>;
   readonly #log: RevisionLog;
-  #expiryTimer: NodeJS.Timeout | undefined;
-  #expiryArmedFor: number | undefined;
-  #cancelHousekeeping: (() => void) | undefined;
+  /** Housework that failed is not tried again before this moment. */
+  #restingUntil = 0;
+  #cancelNext = () => {};
 
   constructor(port: MessagePort, options: WorkerOptions) {
     this.#port = port;
@@ -56,7 +56,7 @@ class DatabaseThread {
     const { revision, compactedRevision } = this.#log;
     this.#send({ type: 'ready', revision, compactedRevision });
     this.#port.on('message', (message: ToWorker) => this.#drain(message));
-    this.#afterwards();
+    this.#planHousework();
   }
 
   /** Takes every message that waits; up to a limit their writes become one transaction. */
@@ -83,9 +83,11 @@ class DatabaseThread {
       if (writes.length > 0) this.#commit(writes);
       for (const request of requests) this.#answer(request);
       if (close) return this.#close();
+      // Here too, not only in idle moments, of which a busy store has none.
+      this.#keepHouse();
       message = this.#receive();
     }
-    this.#afterwards();
+    this.#planHousework();
   }
 
   #receive(): ToWorker | undefined {
@@ -151,65 +153,55 @@ class DatabaseThread {
     this.#send({ type: 'compacted', compactedRevision: this.#log.compactedRevision });
   }
 
-  /** Plans what is to be done when no message waits. */
-  #afterwards(): void {
-    this.#armExpiry();
-    if (this.#cancelHousekeeping !== undefined) return;
-    const { revision, compactedRevision, untrimmed } = this.#log;
-    const isOverLimit = revision - compactedRevision > this.#options.historyLimit;
-    if (!isOverLimit && untrimmed === 0) return;
-    // An immediate lets messages that have arrived meanwhile go first.
-    const next = setImmediate(() => this.#keepHouse(isOverLimit));
-    this.#cancelHousekeeping = () => clearImmediate(next);
-  }
-
-  #keepHouse(isOverLimit: boolean): void {
-    this.#cancelHousekeeping = undefined;
+  /** Does a slice of whatever is due. */
+  #keepHouse(): void {
+    const now = Date.now();
+    if (now < this.#restingUntil) return;
+    const log = this.#log;
+    const { historyLimit } = this.#options;
     try {
+      if (log.isIndexDue) log.index();
       // A tenth more than necessary, so that it is not due again with the next write.
-      if (isOverLimit) this.#compact(this.#log.revision - Math.floor(this.#options.historyLimit * 0.9));
-      if (this.#log.untrimmed > 0) this.#log.trim(TRIM_SLICE);
+      if (log.revision - log.compactedRevision > historyLimit)
+        this.#compact(log.revision - Math.floor(historyLimit * 0.9));
+      if (log.untrimmed > 0) log.trim(TRIM_SLICE);
+      if (log.nextExpiryAt !== undefined && log.nextExpiryAt <= now) this.#expire();
     } catch (error) {
+      this.#restingUntil = now + RETRY_MS;
       this.#send({ type: 'trouble', message: this.#explain('write', error) });
-      const retry = setTimeout(() => {
-        this.#cancelHousekeeping = undefined;
-        this.#afterwards();
-      }, RETRY_MS);
-      this.#cancelHousekeeping = () => clearTimeout(retry);
     }
-    this.#afterwards();
   }
 
-  #armExpiry(): void {
-    const at = this.#log.nextExpiryAt;
-    if (at === this.#expiryArmedFor && this.#expiryTimer !== undefined) return;
-    clearTimeout(this.#expiryTimer);
-    this.#expiryTimer = undefined;
-    this.#expiryArmedFor = at;
-    if (at === undefined) return;
-    const delayMs = Math.min(LONGEST_TIMER_MS, Math.max(0, at - Date.now()));
-    this.#expiryTimer = setTimeout(() => this.#expire(), delayMs);
+  /** Arranges for the next slice: as soon as no message waits if there is more to do, else when the next key expires. */
+  #planHousework(): void {
+    this.#cancelNext();
+    const keepHouse = () => {
+      this.#keepHouse();
+      this.#planHousework();
+    };
+    const { isIndexDue, untrimmed, nextExpiryAt = Number.POSITIVE_INFINITY } = this.#log;
+    const dueAt = Math.max(this.#restingUntil, isIndexDue || untrimmed > 0 ? 0 : nextExpiryAt);
+    const delayMs = dueAt - Date.now();
+    if (dueAt === Number.POSITIVE_INFINITY) return;
+    if (delayMs <= 0) {
+      const next = setImmediate(keepHouse);
+      this.#cancelNext = () => clearImmediate(next);
+    } else {
+      const next = setTimeout(keepHouse, Math.min(delayMs, LONGEST_TIMER_MS));
+      this.#cancelNext = () => clearTimeout(next);
+    }
   }
 
   #expire(): void {
-    this.#expiryTimer = undefined;
-    try {
-      const changes = this.#log.expire(EXPIRE_SLICE);
-      if (changes.length > 0) {
-        const events = packEvents(changes);
-        const transfer = buffersOf(events.current, events.previous);
-        this.#send({ type: 'expired', events, revision: this.#log.revision }, transfer);
-      }
-      this.#afterwards();
-    } catch (error) {
-      this.#send({ type: 'trouble', message: this.#explain('write', error) });
-      this.#expiryTimer = setTimeout(() => this.#expire(), RETRY_MS);
-    }
+    const changes = this.#log.expire(EXPIRE_SLICE);
+    if (changes.length === 0) return;
+    const events = packEvents(changes);
+    const transfer = buffersOf(events.current, events.previous);
+    this.#send({ type: 'expired', events, revision: this.#log.revision }, transfer);
   }
 
   #close(): void {
-    clearTimeout(this.#expiryTimer);
-    this.#cancelHousekeeping?.();
+    this.#cancelNext();
     // Copies the log back and removes it; should that fail, the next start does it.
     this.#db.close();
     this.#port.close();

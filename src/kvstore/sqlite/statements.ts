@@ -2,6 +2,14 @@ import type Database from 'better-sqlite3';
 
 type Bytes = Uint8Array | null;
 
+/** The keys between two bounds that are alive now; takes the bounds twice. */
+const PRESENT = `
+  select key, create_revision, mod_revision from current c
+    where key >= ? and key < ? and not exists (select 1 from recent r where r.key = c.key)
+  union all
+  select key, create_revision, mod_revision from recent
+    where key >= ? and key < ? and mod_revision > 0`;
+
 /** Compiles every statement the store uses; rows come as arrays in the order of the columns. */
 export function prepareStatements(db: Database.Database) {
   const rows = <Parameters extends unknown[], Row>(sql: string) => db.prepare<Parameters, Row>(sql).raw();
@@ -11,33 +19,62 @@ export function prepareStatements(db: Database.Database) {
     commit: command<[]>('commit'),
     rollback: command<[]>('rollback'),
 
-    meta: rows<[], [compacted: number, trimmed: number]>('select compacted_revision, trimmed_revision from meta'),
+    meta: rows<[], [compacted: number, trimmed: number, indexed: number]>(
+      'select compacted_revision, trimmed_revision, indexed_revision from meta',
+    ),
     newest: rows<[], [revision: number]>('select revision from history order by revision desc limit 1'),
     setCompacted: command<[revision: number]>('update meta set compacted_revision = ?'),
     setTrimmed: command<[revision: number]>('update meta set trimmed_revision = ?'),
+    setIndexed: command<[revision: number]>('update meta set indexed_revision = ?'),
 
-    find: rows<[key: string], [createRevision: number, modRevision: number, value: Buffer]>(
-      `select c.create_revision, c.mod_revision, h.value
-       from current c join history h on h.revision = c.mod_revision where c.key = ?`,
+    append: command<
+      [
+        revision: number,
+        key: string,
+        createRevision: number,
+        prevRevision: number,
+        expiresAt: number | null,
+        value: Bytes,
+      ]
+    >(
+      `insert into history (revision, key, create_revision, prev_revision, expires_at, value)
+       values (?, ?, ?, ?, ?, ?)`,
     ),
-    append: command<[revision: number, key: string, createRevision: number, prevRevision: number, value: Bytes]>(
-      'insert into history (revision, key, create_revision, prev_revision, value) values (?, ?, ?, ?, ?)',
+    find: rows<[key: string], [createRevision: number, modRevision: number, expiresAt: number | null]>(
+      'select create_revision, mod_revision, expires_at from current where key = ?',
     ),
-    insert: command<[key: string, createRevision: number, modRevision: number, expiresAt: number | null]>(
-      'insert into current (key, create_revision, mod_revision, expires_at) values (?, ?, ?, ?)',
-    ),
-    update: command<[modRevision: number, expiresAt: number | null, key: string]>(
-      'update current set mod_revision = ?, expires_at = ? where key = ?',
-    ),
-    remove: command<[key: string]>('delete from current where key = ?'),
+    valueAt: rows<[revision: number], [value: Buffer]>('select value from history where revision = ?'),
 
-    range: rows<[from: string, to: string | Buffer, limit: number], [string, number, number, Buffer]>(
-      `select c.key, c.create_revision, c.mod_revision, h.value
-       from current c join history h on h.revision = c.mod_revision
-       where c.key >= ? and c.key < ? order by c.key limit ?`,
+    unindexed: rows<
+      [after: number],
+      [key: string, createRevision: number, revision: number, expiresAt: number | null, isDelete: number]
+    >(
+      `select key, create_revision, revision, expires_at, value is null from history
+       where revision > ? order by revision`,
     ),
-    count: rows<[from: string, to: string | Buffer], [count: number]>(
-      'select count(*) from current where key >= ? and key < ?',
+    index: command<[key: string, createRevision: number, modRevision: number, expiresAt: number | null]>(
+      `insert into current (key, create_revision, mod_revision, expires_at) values (?, ?, ?, ?)
+       on conflict (key) do update set
+         create_revision = excluded.create_revision,
+         mod_revision = excluded.mod_revision,
+         expires_at = excluded.expires_at`,
+    ),
+    unindex: command<[key: string]>('delete from current where key = ?'),
+    clearRecent: command<[]>('delete from recent'),
+    addRecent: command<[key: string, createRevision: number, modRevision: number]>(
+      'insert into recent (key, create_revision, mod_revision) values (?, ?, ?)',
+    ),
+
+    range: rows<
+      [from: string, to: string | Buffer, from: string, to: string | Buffer, limit: number],
+      [string, number, number, Buffer]
+    >(
+      `select p.key, p.create_revision, p.mod_revision, h.value
+       from (${PRESENT} order by key limit ?) p join history h on h.revision = p.mod_revision
+       order by p.key`,
+    ),
+    count: rows<[from: string, to: string | Buffer, from: string, to: string | Buffer], [count: number]>(
+      `select count(*) from (${PRESENT})`,
     ),
     version: rows<[revision: number], [string, number, number, Buffer]>(
       'select key, create_revision, revision, value from history where revision = ?',
@@ -45,7 +82,16 @@ export function prepareStatements(db: Database.Database) {
     // The present state rewound: a key's first change after the revision names the version before it. (SQLite takes a
     // bare column from the row that has the minimum.)
     rangeInHistory: rows<
-      [after: number, from: string, to: string | Buffer, from: string, to: string | Buffer, until: number],
+      [
+        after: number,
+        from: string,
+        to: string | Buffer,
+        from: string,
+        to: string | Buffer,
+        from: string,
+        to: string | Buffer,
+        until: number,
+      ],
       [revision: number]
     >(
       `with changed as (
@@ -53,7 +99,7 @@ export function prepareStatements(db: Database.Database) {
          where revision > ? and key >= ? and key < ? group by key
        )
        select revision from (
-         select key, mod_revision as revision from current where key >= ? and key < ? and mod_revision <= ?
+         select key, mod_revision as revision from (${PRESENT}) where mod_revision <= ?
          union all
          select key, prev_revision from changed where prev_revision > 0
        ) order by key`,
