@@ -5,7 +5,7 @@ import { planReplicas } from './replicaset.ts';
 
 const set = (replicas?: number): ReplicaSet => ({
   metadata: { name: 'web' },
-  spec: { selector: {}, template: {}, ...(replicas !== undefined && { replicas }) },
+  spec: { selector: {}, template: { spec: { containers: [] } }, ...(replicas !== undefined && { replicas }) },
 });
 
 interface PodFacts {

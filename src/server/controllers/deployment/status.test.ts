@@ -19,7 +19,7 @@ function deployment(conditions: DeploymentCondition[] = [], status: Deployment['
 function set(replicas: number, available: number): ReplicaSet {
   return {
     metadata: { name: 'web-1' },
-    spec: { replicas, selector: {}, template: {} },
+    spec: { replicas, selector: {}, template: { spec: { containers: [] } } },
     status: { replicas, readyReplicas: available, availableReplicas: available },
   };
 }

@@ -1,0 +1,328 @@
+#!/bin/sh
+# Installs skiff, a whole Kubernetes in one executable, on this machine and starts it.
+#
+#   ./install.sh [flags of "skiff server"]      from a checkout: builds it first
+#   curl -sfL URL | sh -s - [flags]             with INSTALL_SKIFF_URL naming where the executable is
+#   SKIFF_URL=https://SERVER:6443 SKIFF_TOKEN=SECRET ./install.sh [flags of "skiff agent"]
+#   ./install.sh --uninstall                    removes everything this script and skiff made
+#
+# INSTALL_SKIFF_BINARY      path of an executable to install instead of building or downloading one
+# INSTALL_SKIFF_URL         where to download the executable from; "-x64" or "-arm64" is put behind it
+# INSTALL_SKIFF_BIN_DIR     where to put it (/usr/local/bin)
+# INSTALL_SKIFF_SKIP_START  "true": install, but start nothing
+# INSTALL_SKIFF_EXEC        more flags, in front of those on the command line
+set -eu
+
+BIN_DIR=${INSTALL_SKIFF_BIN_DIR:-/usr/local/bin}
+BIN=$BIN_DIR/skiff
+CONFIG_DIR=/etc/skiff
+DATA_DIR=/var/lib/skiff
+LOG=/var/log/skiff.log
+PID=/run/skiff.pid
+LEDGER=$CONFIG_DIR/installed
+DOCKER_PID=/run/skiff-docker.pid
+
+say() { printf '%s\n' "$*"; }
+fail() { printf 'skiff: %s\n' "$*" >&2; exit 1; }
+have() { command -v "$1" >/dev/null 2>&1; }
+
+main() {
+  [ "$(id -u)" = 0 ] || fail "must run as root: put sudo in front"
+  [ "$(uname -s)" = Linux ] || fail "runs on Linux only"
+  if [ "${1:-}" = --uninstall ]; then uninstall; return; fi
+  role=server
+  [ -z "${SKIFF_URL:-}" ] || role=agent
+  case ${1:-} in server | agent) role=$1; shift ;; esac
+  # shellcheck disable=SC2086
+  set -- ${INSTALL_SKIFF_EXEC:-} "$@"
+  install_packages
+  install_binary
+  start_docker
+  write_config
+  if [ "${INSTALL_SKIFF_SKIP_START:-}" = true ]; then
+    say "Installed $BIN. Start it with: skiff $role $*"
+    return
+  fi
+  start_skiff "$role" "$@"
+  wait_ready "$role" "$@"
+}
+
+# What was made is written down, so that --uninstall undoes exactly that.
+note() { mkdir -p "$CONFIG_DIR"; grep -qxF "$1" "$LEDGER" 2>/dev/null || printf '%s\n' "$1" >>"$LEDGER"; }
+noted() { grep -qxF "$1" "$LEDGER" 2>/dev/null; }
+
+install_packages() {
+  missing=
+  have dockerd || missing="$missing docker"
+  have iptables || missing="$missing iptables"
+  have conntrack || missing="$missing conntrack"
+  have ip || missing="$missing iproute"
+  [ -n "$missing" ] || return 0
+  say "Installing from the distribution:$missing"
+  if have apt-get; then
+    names=$(echo "$missing" | sed 's/docker/docker.io/; s/iproute/iproute2/')
+    [ -n "$(find /var/lib/apt/lists -name '*_Packages*' -print -quit 2>/dev/null)" ] || apt-get update -qq
+    # shellcheck disable=SC2086
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $names >/dev/null || {
+      apt-get update -qq
+      DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $names >/dev/null
+    }
+  elif have dnf; then
+    names=$(echo "$missing" | sed 's/docker/moby-engine/; s/conntrack/conntrack-tools/')
+    # shellcheck disable=SC2086
+    dnf install -y -q $names
+  elif have zypper; then
+    names=$(echo "$missing" | sed 's/conntrack/conntrack-tools/; s/iproute/iproute2/')
+    # shellcheck disable=SC2086
+    zypper --non-interactive install $names
+  elif have apk; then
+    names=$(echo "$missing" | sed 's/conntrack/conntrack-tools/; s/iproute/iproute2/')
+    # shellcheck disable=SC2086
+    apk add -q $names
+  elif have pacman; then
+    names=$(echo "$missing" | sed 's/conntrack/conntrack-tools/; s/iproute/iproute2/')
+    # shellcheck disable=SC2086
+    pacman -Sy --noconfirm --needed $names
+  else
+    fail "cannot install$missing: no package manager known to this script was found. Install them and run this again"
+  fi
+  note "packages$missing"
+}
+
+install_binary() {
+  case $(uname -m) in
+    x86_64 | amd64) arch=x64 ;;
+    aarch64 | arm64) arch=arm64 ;;
+    *) fail "there is no skiff for $(uname -m) machines, only for x86_64 and aarch64" ;;
+  esac
+  here=$(cd "$(dirname "$0")" 2>/dev/null && pwd || echo /)
+  mkdir -p "$BIN_DIR"
+  if [ -n "${INSTALL_SKIFF_BINARY:-}" ]; then
+    [ -f "$INSTALL_SKIFF_BINARY" ] || fail "INSTALL_SKIFF_BINARY: there is no file $INSTALL_SKIFF_BINARY"
+    put_binary "$INSTALL_SKIFF_BINARY"
+  elif [ -f "$here/build/build.ts" ]; then
+    build "$here"
+    put_binary "$here/dist/skiff"
+  elif [ -n "${INSTALL_SKIFF_URL:-}" ]; then
+    say "Downloading $INSTALL_SKIFF_URL-$arch"
+    temporary=$(mktemp)
+    if have curl; then curl -sfL -o "$temporary" "$INSTALL_SKIFF_URL-$arch" || fail "cannot download $INSTALL_SKIFF_URL-$arch"
+    else wget -qO "$temporary" "$INSTALL_SKIFF_URL-$arch" || fail "cannot download $INSTALL_SKIFF_URL-$arch"; fi
+    put_binary "$temporary"
+    rm -f "$temporary"
+  elif [ -x "$BIN" ]; then
+    say "Keeping $BIN"
+  else
+    fail "nothing to install: run this from a checkout, or set INSTALL_SKIFF_URL or INSTALL_SKIFF_BINARY"
+  fi
+}
+
+# A running executable cannot be written to, but its name can be given to another file.
+put_binary() {
+  cp "$1" "$BIN.new"
+  chmod 755 "$BIN.new"
+  mv -f "$BIN.new" "$BIN"
+  note "binary $BIN"
+}
+
+build() {
+  if [ -x "$1/dist/skiff" ] && [ -z "$(find "$1/src" "$1/build" "$1/package-lock.json" -newer "$1/dist/skiff" -type f -not -path '*/generated/*' -print -quit)" ]; then
+    return 0
+  fi
+  say "Building skiff (once; takes a minute)"
+  need=
+  have npm || need="npm"
+  have cc || need="$need gcc libc6-dev"
+  have strip || need="$need binutils"
+  if [ -n "$need" ]; then
+    have apt-get || fail "building needs npm and a C compiler: install them and run this again"
+    # shellcheck disable=SC2086
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $need >/dev/null
+  fi
+  [ -d "$1/node_modules/esbuild" ] || (cd "$1" && npm ci --silent --no-audit --no-fund)
+  (cd "$1" && npm run --silent build)
+}
+
+init_system() {
+  if [ -d /run/systemd/system ]; then echo systemd
+  elif have rc-service && [ -d /run/openrc ]; then echo openrc
+  else echo none; fi
+}
+
+docker_answers() { [ -S /var/run/docker.sock ] && docker version >/dev/null 2>&1; }
+
+start_docker() {
+  docker_answers && return 0
+  case $(init_system) in
+    systemd) systemctl enable --now docker >/dev/null 2>&1 || true ;;
+    openrc) rc-update add docker default >/dev/null 2>&1 || true; rc-service docker start >/dev/null 2>&1 || true ;;
+    none)
+      say "There is no init system: starting dockerd in the background (log: /var/log/docker.log)"
+      nohup dockerd >>/var/log/docker.log 2>&1 &
+      echo $! >"$DOCKER_PID"
+      note "docker-process"
+      ;;
+  esac
+  i=0
+  until docker_answers; do
+    i=$((i + 1))
+    [ $i -lt 60 ] || fail "Docker does not answer on /var/run/docker.sock after 60 s; see its log (journalctl -u docker, or /var/log/docker.log)"
+    sleep 1
+  done
+}
+
+write_config() {
+  [ -f "$CONFIG_DIR/config.yaml" ] && return 0
+  mkdir -p "$CONFIG_DIR"
+  printf '# Flags of skiff may stand here too, one "name: value" a line; see: skiff server --help\n' >"$CONFIG_DIR/config.yaml"
+}
+
+start_skiff() {
+  role=$1
+  shift
+  if [ "$role" = agent ]; then
+    umask 077
+    printf 'SKIFF_SERVER=%s\nSKIFF_TOKEN=%s\n' "${SKIFF_URL:-}" "${SKIFF_TOKEN:-}" >"$CONFIG_DIR/skiff.env"
+    umask 022
+  elif [ -n "${SKIFF_TOKEN:-}" ]; then
+    umask 077
+    printf 'SKIFF_TOKEN=%s\n' "$SKIFF_TOKEN" >"$CONFIG_DIR/skiff.env"
+    umask 022
+  fi
+  case $(init_system) in
+    systemd) start_systemd "$role" "$@" ;;
+    openrc) start_openrc "$role" "$@" ;;
+    none) start_background "$role" "$@" ;;
+  esac
+}
+
+start_systemd() {
+  role=$1
+  shift
+  cat >/etc/systemd/system/skiff.service <<UNIT
+[Unit]
+Description=skiff, a whole Kubernetes in one executable ($role)
+After=network-online.target docker.service
+Wants=network-online.target docker.service
+
+[Service]
+Type=exec
+EnvironmentFile=-$CONFIG_DIR/skiff.env
+ExecStart=$BIN $role $(quoted "$@")
+# Pods are Docker's children and go on running.
+KillMode=process
+Restart=always
+RestartSec=2
+LimitNOFILE=1048576
+Delegate=yes
+
+[Install]
+WantedBy=multi-user.target
+UNIT
+  note "unit /etc/systemd/system/skiff.service"
+  systemctl daemon-reload
+  systemctl enable skiff >/dev/null 2>&1
+  systemctl restart skiff
+}
+
+start_openrc() {
+  role=$1
+  shift
+  cat >/etc/init.d/skiff <<UNIT
+#!/sbin/openrc-run
+description="skiff, a whole Kubernetes in one executable ($role)"
+supervisor=supervise-daemon
+command=$BIN
+command_args="$role $(quoted "$@")"
+output_log=$LOG
+error_log=$LOG
+respawn_delay=2
+[ -f $CONFIG_DIR/skiff.env ] && . $CONFIG_DIR/skiff.env && export SKIFF_SERVER SKIFF_TOKEN
+depend() {
+  need net docker
+}
+UNIT
+  chmod 755 /etc/init.d/skiff
+  note "unit /etc/init.d/skiff"
+  rc-update add skiff default >/dev/null
+  rc-service skiff restart >/dev/null
+}
+
+start_background() {
+  role=$1
+  shift
+  stop_background
+  say "There is no init system: starting skiff in the background (log: $LOG, process: $PID)"
+  # shellcheck disable=SC1091
+  if [ -f "$CONFIG_DIR/skiff.env" ]; then set -a; . "$CONFIG_DIR/skiff.env"; set +a; fi
+  nohup "$BIN" "$role" "$@" >>"$LOG" 2>&1 &
+  echo $! >"$PID"
+  note "background"
+}
+
+stop_background() {
+  [ -f "$PID" ] || return 0
+  pid=$(cat "$PID")
+  # A process number may have been given to somebody else since.
+  if [ "$(readlink "/proc/$pid/exe" 2>/dev/null | sed 's/ (deleted)$//')" = "$BIN" ]; then
+    kill "$pid" 2>/dev/null || true
+    i=0
+    while kill -0 "$pid" 2>/dev/null && [ $i -lt 150 ]; do i=$((i + 1)); sleep 0.2; done
+  fi
+  rm -f "$PID"
+}
+
+quoted() { for argument in "$@"; do printf '"%s" ' "$(printf '%s' "$argument" | sed 's/[\\"$`]/\\&/g')"; done; }
+
+wait_ready() {
+  role=$1
+  if [ "$role" = agent ]; then
+    say "skiff joins ${SKIFF_URL:-the server} as an agent. On the server, look with: kubectl get nodes"
+    return 0
+  fi
+  kubeconfig=$CONFIG_DIR/kubeconfig.yaml
+  for argument in "$@"; do case $argument in --write-kubeconfig=*) kubeconfig=${argument#*=} ;; esac; done
+  say "Waiting for the node to be Ready"
+  if ! "$BIN" status --wait 120 --kubeconfig "$kubeconfig"; then
+    case $(init_system) in
+      systemd) journalctl -u skiff -n 20 --no-pager >&2 || true ;;
+      *) tail -n 20 "$LOG" >&2 || true ;;
+    esac
+    fail "the node did not become Ready within 120 s; the end of the log stands above"
+  fi
+  say
+  say "Kubernetes is ready. Type next:"
+  if [ "$kubeconfig" != "$HOME/.kube/config" ]; then say "  export KUBECONFIG=$kubeconfig"; fi
+  say "  kubectl get nodes"
+  if ! have kubectl; then
+    say
+    say "There is no kubectl on this machine yet. Any version from 1.27 on will do:"
+    if have apt-cache && apt-cache policy kubernetes-client 2>/dev/null | grep -q 'Candidate: [0-9]'; then say "  apt-get install kubernetes-client"
+    else say "  see https://kubernetes.io/docs/tasks/tools/"; fi
+  fi
+}
+
+uninstall() {
+  case $(init_system) in
+    systemd) systemctl disable --now skiff >/dev/null 2>&1 || true ;;
+    openrc) rc-service skiff stop >/dev/null 2>&1 || true; rc-update del skiff default >/dev/null 2>&1 || true ;;
+  esac
+  stop_background
+  if [ -x "$BIN" ]; then
+    docker_answers || start_docker || true
+    "$BIN" cleanup || say "Some of what skiff made could not be removed; see above"
+  fi
+  if noted docker-process && [ -f "$DOCKER_PID" ]; then
+    kill "$(cat "$DOCKER_PID")" 2>/dev/null || true
+    rm -f "$DOCKER_PID"
+  fi
+  packages=$(sed -n 's/^packages//p' "$LEDGER" 2>/dev/null | tr '\n' ' ')
+  rm -f /etc/systemd/system/skiff.service /etc/init.d/skiff "$LOG"
+  [ "$(init_system)" != systemd ] || systemctl daemon-reload
+  rm -rf "$DATA_DIR" "$CONFIG_DIR" /run/skiff
+  rm -f "$BIN"
+  say "skiff is gone."
+  [ -z "$packages" ] || say "Packages that were installed for it are still there, as others may use them by now:$packages"
+}
+
+main "$@"
