@@ -26,7 +26,7 @@ describe.skipIf(!canMakeNamespaces())('pod network in the kernel', () => {
   const nodes: TestNamespace[] = [];
   const networks: BridgeNetwork[] = [];
   const servers: NameServer[] = [];
-  let before: string[];
+  let before: unknown;
 
   const networkOf = (index: number, options: { taken?: number } = {}) =>
     new BridgeNetwork({
