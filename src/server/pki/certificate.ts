@@ -2,17 +2,14 @@ import {
   createHash,
   createPrivateKey,
   createPublicKey,
-  generateKeyPair,
   type KeyObject,
   randomBytes,
   sign,
   X509Certificate,
 } from 'node:crypto';
-import { promisify } from 'node:util';
 import {
   bitString,
   context,
-  fromPem,
   integer,
   oid,
   parseBitString,
@@ -21,7 +18,7 @@ import {
   sequence,
   time,
   toPem,
-} from './der.ts';
+} from '#base/x509/der.ts';
 import {
   type AlternativeNames,
   alternativeNames,
@@ -30,8 +27,9 @@ import {
   subjectKeyId,
   usageExtensions,
   version3,
-} from './extensions.ts';
-import { encodeSubject, type Subject } from './subject.ts';
+} from '#base/x509/extensions.ts';
+import { generateEcKey, privateKeyPem } from '#base/x509/keys.ts';
+import { encodeSubject, type Subject } from '#base/x509/subject.ts';
 
 const ECDSA_WITH_SHA256 = '1.2.840.10045.4.3.2';
 
@@ -67,17 +65,6 @@ export interface CertificateRequest {
   readonly names?: AlternativeNames;
   readonly lifetimeMs: number;
   readonly now?: Date;
-}
-
-const generate = promisify(generateKeyPair);
-
-/** A fresh EC P-256 key. */
-export async function generateEcKey(): Promise<{ publicKey: KeyObject; privateKey: KeyObject }> {
-  return await generate('ec', { namedCurve: 'P-256' });
-}
-
-export function privateKeyPem(key: KeyObject): string {
-  return key.export({ type: 'pkcs8', format: 'pem' }).toString();
 }
 
 /** Makes a self-signed authority, with a fresh key unless one is given. */
@@ -217,9 +204,4 @@ function subjectOf(certificate: X509Certificate): Buffer {
   const subject = fields[fields[0]?.tag === 0xa0 ? 5 : 4];
   if (subject === undefined) throw new Error('Cannot read the certificate: no subject');
   return subject.raw;
-}
-
-/** The DER of the first certificate in a PEM text; undefined when there is none. */
-export function certificateDer(pem: string): Buffer | undefined {
-  return fromPem(pem, 'CERTIFICATE');
 }

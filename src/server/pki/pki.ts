@@ -1,7 +1,8 @@
 import { join } from 'node:path';
+import { formatJoinToken, JOIN_USER } from '#base/join-token.ts';
 import { type Authority, issueKeyCertificate, type KeyCertificate } from './certificate.ts';
 import { ensureAuthority, ensureKeyCertificate } from './files.ts';
-import { ensureJoinSecret, formatJoinToken, JOIN_USER } from './join-token.ts';
+import { ensureJoinSecret } from './join-secret.ts';
 import { ensureServiceAccountKey, type ServiceAccountKey } from './service-account-key.ts';
 
 const DAY_MS = 86_400_000;

@@ -3,8 +3,8 @@ import { isIP } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import type { Component } from '#base/component.ts';
 import type { Logger } from '#base/logger.ts';
+import { type AlternativeNames, addressBytes } from '#base/x509/extensions.ts';
 import { type Authority, expiresAtMs, issueKeyCertificate, type KeyCertificate } from './certificate.ts';
-import { type AlternativeNames, addressBytes } from './extensions.ts';
 import { isUsable, readKeyCertificate, writeKeyCertificate } from './files.ts';
 
 const DAY_MS = 86_400_000;

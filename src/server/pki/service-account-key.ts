@@ -2,7 +2,7 @@ import { createHash, createPrivateKey, createPublicKey, generateKeyPair, type Ke
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { writeFileAtomic } from '#base/atomic-file.ts';
-import { privateKeyPem } from './certificate.ts';
+import { privateKeyPem } from '#base/x509/keys.ts';
 import { readIfExists } from './files.ts';
 
 /** The pair that signs and verifies ServiceAccount tokens. */

@@ -1,5 +1,5 @@
+import { parseSigningRequest } from '#base/x509/csr.ts';
 import { type Authority, issueCertificate } from './certificate.ts';
-import { parseSigningRequest } from './csr.ts';
 
 const DAY_MS = 86_400_000;
 

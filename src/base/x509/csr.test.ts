@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { generateEcKey } from './certificate.ts';
 import { createSigningRequest, parseSigningRequest } from './csr.ts';
+import { generateEcKey } from './keys.ts';
 
 /** Made by another implementation: an RSA key, two organizations, every kind of name. */
 const FOREIGN = `-----BEGIN CERTIFICATE REQUEST-----
