@@ -81,8 +81,8 @@ function configure(db: Database.Database): void {
   }
   // The library opens an existing WAL database with NORMAL, which may lose the last commits in a power cut.
   db.pragma('synchronous = full');
-  // Small checkpoints: larger ones gain little throughput here, and the writes that wait behind one wait longer.
-  db.pragma('wal_autocheckpoint = 500');
+  // The store makes checkpoints itself, after it has answered; this is for when its estimate is off.
+  db.pragma('wal_autocheckpoint = 2000');
   db.pragma('journal_size_limit = 16777216');
   db.pragma('cache_size = -16000');
   if (isNew) db.exec(`begin immediate; ${SCHEMA} commit`);

@@ -28,6 +28,12 @@ interface Entry {
 /** So many changed keys are entered in the `current` table together; more would make the writes behind them wait. */
 const INDEX_KEYS = 1000;
 
+/** So much is written between checkpoints; more gains little, and the writes behind one would wait longer. */
+const CHECKPOINT_BYTES = 4 * 1024 * 1024;
+/** What a transaction adds to the log at least, and what a write adds to its value, roughly. */
+const TRANSACTION_BYTES = 8192;
+const WRITE_BYTES = 128;
+
 /**
  * The revisioned map on an open database. Everything is synchronous; methods that write use one transaction of their own, and
  * when they throw, nothing was written and the next call may succeed.
@@ -43,6 +49,8 @@ export class RevisionLog {
   readonly #recent = new Map<string, Entry>();
   /** Changes of the transaction under way. */
   readonly #staged = new Map<string, Entry>();
+  /** Roughly, since the last checkpoint. */
+  #loggedBytes = 0;
   /** Whether the scratch table shows `#recent`. */
   #isRecentCopied = true;
 
@@ -84,6 +92,16 @@ export class RevisionLog {
     const outcomes = this.#transaction(() => writes.map((write) => this.#apply(write, now)));
     this.#adoptStaged();
     return outcomes;
+  }
+
+  get isCheckpointDue(): boolean {
+    return this.#loggedBytes >= CHECKPOINT_BYTES;
+  }
+
+  /** Copies the write-ahead log back into the file, so that the log can start over. */
+  checkpoint(): void {
+    this.#sql.checkpoint.get();
+    this.#loggedBytes = 0;
   }
 
   /** Whether so many keys changed that `index` is due. */
@@ -198,6 +216,7 @@ export class RevisionLog {
     const value = write.type === 'put' ? write.value : null;
     const expiresAt = write.type === 'put' ? expiry(write.ttlSeconds, now) : null;
     this.#sql.append.run(revision, key, createRevision, previous?.modRevision ?? 0, expiresAt, value);
+    this.#loggedBytes += WRITE_BYTES + (value?.length ?? 0);
     this.#staged.set(key, { createRevision, modRevision: write.type === 'put' ? revision : 0, expiresAt });
     this.#revision = revision;
     return { ok: true, revision, previous };
@@ -259,6 +278,7 @@ export class RevisionLog {
 
   #transaction<T>(work: () => T): T {
     const revision = this.#revision;
+    this.#loggedBytes += TRANSACTION_BYTES;
     try {
       this.#sql.begin.run();
       const result = work();

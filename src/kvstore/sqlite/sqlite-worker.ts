@@ -153,23 +153,27 @@ class DatabaseThread {
     this.#send({ type: 'compacted', compactedRevision: this.#log.compactedRevision });
   }
 
-  /** Does a slice of whatever is due. */
+  /** Does one slice of what is due. */
   #keepHouse(): void {
     const now = Date.now();
     if (now < this.#restingUntil) return;
     const log = this.#log;
     const { historyLimit } = this.#options;
     try {
-      if (log.isIndexDue) log.index();
-      // A tenth more than necessary, so that it is not due again with the next write.
-      if (log.revision - log.compactedRevision > historyLimit)
-        this.#compact(log.revision - Math.floor(historyLimit * 0.9));
-      if (log.untrimmed > 0) log.trim(TRIM_SLICE);
       if (log.nextExpiryAt !== undefined && log.nextExpiryAt <= now) this.#expire();
+      else if (log.isCheckpointDue) log.checkpoint();
+      else if (log.isIndexDue) log.index();
+      // A tenth more than necessary, so that it is not due again with the next write.
+      else if (this.#isOverLimit()) this.#compact(log.revision - Math.floor(historyLimit * 0.9));
+      else if (log.untrimmed > 0) log.trim(TRIM_SLICE);
     } catch (error) {
       this.#restingUntil = now + RETRY_MS;
       this.#send({ type: 'trouble', message: this.#explain('write', error) });
     }
+  }
+
+  #isOverLimit(): boolean {
+    return this.#log.revision - this.#log.compactedRevision > this.#options.historyLimit;
   }
 
   /** Arranges for the next slice: as soon as no message waits if there is more to do, else when the next key expires. */
@@ -179,8 +183,9 @@ class DatabaseThread {
       this.#keepHouse();
       this.#planHousework();
     };
-    const { isIndexDue, untrimmed, nextExpiryAt = Number.POSITIVE_INFINITY } = this.#log;
-    const dueAt = Math.max(this.#restingUntil, isIndexDue || untrimmed > 0 ? 0 : nextExpiryAt);
+    const { isCheckpointDue, isIndexDue, untrimmed, nextExpiryAt = Number.POSITIVE_INFINITY } = this.#log;
+    const isDue = isCheckpointDue || isIndexDue || untrimmed > 0 || this.#isOverLimit();
+    const dueAt = Math.max(this.#restingUntil, isDue ? 0 : nextExpiryAt);
     const delayMs = dueAt - Date.now();
     if (dueAt === Number.POSITIVE_INFINITY) return;
     if (delayMs <= 0) {
@@ -202,6 +207,12 @@ class DatabaseThread {
 
   #close(): void {
     this.#cancelNext();
+    try {
+      // Spares the next start reading it from history.
+      this.#log.index();
+    } catch (error) {
+      this.#send({ type: 'trouble', message: this.#explain('write', error) });
+    }
     // Copies the log back and removes it; should that fail, the next start does it.
     this.#db.close();
     this.#port.close();

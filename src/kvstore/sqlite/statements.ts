@@ -18,6 +18,7 @@ export function prepareStatements(db: Database.Database) {
     begin: command<[]>('begin immediate'),
     commit: command<[]>('commit'),
     rollback: command<[]>('rollback'),
+    checkpoint: rows<[], [busy: number, logged: number, copied: number]>('pragma wal_checkpoint(passive)'),
 
     meta: rows<[], [compacted: number, trimmed: number, indexed: number]>(
       'select compacted_revision, trimmed_revision, indexed_revision from meta',
