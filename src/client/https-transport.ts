@@ -1,6 +1,4 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from 'node:http2';
-import { Agent, request as httpsRequest } from 'node:https';
-import type { TLSSocket } from 'node:tls';
 import { deepFreeze } from '#api/meta/clone.ts';
 import { StatusError, serviceUnavailable, statusErrorFrom } from '#api/meta/errors.ts';
 import type { ApiObject, WatchEvent } from '#api/meta/types.ts';
@@ -117,29 +115,6 @@ export class HttpsTransport implements Transport {
     this.#session = session;
     return session;
   }
-}
-
-/** The server's authority certificate, fetched without trust: the caller must compare its fingerprint. */
-export function fetchUnverified(
-  url: string,
-  { timeoutMs = 10_000 }: { timeoutMs?: number } = {},
-): Promise<{ body: string; peer: TLSSocket }> {
-  return new Promise((resolve, reject) => {
-    const agent = new Agent({ rejectUnauthorized: false });
-    const request = httpsRequest(url, { agent, timeout: timeoutMs }, (response) => {
-      const chunks: Buffer[] = [];
-      response.on('data', (chunk: Buffer) => chunks.push(chunk));
-      response.on('error', reject);
-      response.on('end', () => {
-        agent.destroy();
-        if (response.statusCode !== 200) return reject(new Error(`${url} answered ${response.statusCode}`));
-        resolve({ body: Buffer.concat(chunks).toString(), peer: response.socket as TLSSocket });
-      });
-    });
-    request.on('timeout', () => request.destroy(new Error(`no answer within ${timeoutMs / 1000} s`)));
-    request.on('error', reject);
-    request.end();
-  });
 }
 
 function checkAlive(session: ClientHttp2Session): void {
