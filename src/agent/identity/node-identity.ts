@@ -202,16 +202,13 @@ async function readIfThere(path: string): Promise<string | undefined> {
   }
 }
 
+/** Key and certificate stand in one file, so that a crash cannot leave one without the other. */
 async function readPair(folder: string, name: string): Promise<KeyPair | undefined> {
-  const [cert, key] = await Promise.all([
-    readIfThere(join(folder, `${name}.crt`)),
-    readIfThere(join(folder, `${name}.key`)),
-  ]);
+  const text = await readIfThere(join(folder, `${name}.pem`));
+  const [, key, cert] = /^(-----BEGIN PRIVATE KEY-----.*?-----END PRIVATE KEY-----\n)(.*)$/s.exec(text ?? '') ?? [];
   return cert === undefined || key === undefined ? undefined : { cert, key };
 }
 
-/** The key goes first: a certificate on disk always has its key beside it, or is made anew. */
 async function writePair(folder: string, name: string, { cert, key }: KeyPair): Promise<void> {
-  await writeFileAtomic(join(folder, `${name}.key`), key);
-  await writeFileAtomic(join(folder, `${name}.crt`), cert, { mode: 0o644 });
+  await writeFileAtomic(join(folder, `${name}.pem`), `${key.trimEnd()}\n${cert}`);
 }
