@@ -85,7 +85,7 @@ function cleanUp(view: PodView): PodAction[] {
   if (view.hasNetwork) actions.push({ type: 'releaseNetwork' });
   if (view.hasVolumes) actions.push({ type: 'releaseVolumes' });
   if (!isLeaving) return actions;
-  if (!view.isDeleted) return [...actions, { type: 'finishPod' }];
+  if (!view.isDeleted) return view.isFinished ? actions : [...actions, { type: 'finishPod' }];
   const left = view.containers.filter(({ isGone }) => !isGone);
   return [...actions, ...left.map(({ id }) => removal(id)), { type: 'forgetPod' }];
 }

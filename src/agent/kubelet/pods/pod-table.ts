@@ -27,6 +27,8 @@ export interface PodRecord {
   ip: string | undefined;
   hasNetwork: boolean;
   hasVolumes: boolean;
+  /** The API was told that the pod has ended; finalizers may still keep its object. */
+  isFinished: boolean;
 }
 
 /** The pods of this node, whatever their source: the API, and later a folder. */
@@ -69,6 +71,7 @@ export class PodTable {
       // Unknown until released once: an earlier run of the agent may have made them.
       hasNetwork: true,
       hasVolumes: true,
+      isFinished: false,
     };
     this.#records.set(uid, record);
     return record;
@@ -85,7 +88,8 @@ export function viewPod(
   engine: { readonly sandboxes: readonly SandboxView[]; readonly containers: readonly ContainerView[] },
   now: number,
 ): PodView {
-  const { pod, isDeleted, health, failures, restarts, waiting, outcome, ip, hasNetwork, hasVolumes } = record;
+  const { pod, isDeleted, health, failures, restarts, waiting, outcome, ip, hasNetwork, hasVolumes, isFinished } =
+    record;
   return {
     pod,
     isDeleted,
@@ -100,6 +104,7 @@ export function viewPod(
     ip,
     hasNetwork,
     hasVolumes,
+    isFinished,
   };
 }
 

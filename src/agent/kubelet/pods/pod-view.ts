@@ -25,6 +25,8 @@ export interface PodView {
   readonly ip: string | undefined;
   readonly hasNetwork: boolean;
   readonly hasVolumes: boolean;
+  /** The API was told that the pod has ended; finalizers may still keep its object. */
+  readonly isFinished: boolean;
 }
 
 export interface SandboxView {
