@@ -22,12 +22,16 @@ export type Write =
       readonly key: string;
       readonly value: Buffer;
       readonly expect?: Expectation;
+      /** Above 0. The store then deletes the key by itself, with a revision and an event, never early and at most a hundredth late. */
       readonly ttlSeconds?: number;
     }
   | { readonly type: 'delete'; readonly key: string; readonly expect?: Expectation };
 
 export type WriteResult =
-  /** Durable. `previous` is what a put replaced or a delete removed; a delete of an absent key succeeds with the current revision and no `previous`. */
+  /**
+   * Durable. `previous` is what a put replaced or a delete removed; a delete of an absent key succeeds with the current revision and
+   * no `previous`. Its value may share memory with others of the same moment: copy it to keep it.
+   */
   | { readonly ok: true; readonly revision: number; readonly previous?: KeyValue }
   /** The expectation failed and nothing was written; `current` is the key as it is. */
   | { readonly ok: false; readonly current: KeyValue | undefined };
