@@ -125,7 +125,13 @@ function intersectionNodes(a: FieldSet, b: FieldSet): FieldSet | undefined {
 
 /** Whether every path of `a` is in `b`. */
 export function isSubset(a: FieldSet, b: FieldSet): boolean {
-  return isEmptySet(difference(a, b));
+  for (const key in a) {
+    const left = a[key] ?? MEMBER;
+    const right = b[key];
+    if (key === '.' || left === right) continue;
+    if (right === undefined || (isMember(left) && !isMember(right)) || !isSubset(left, right)) return false;
+  }
+  return true;
 }
 
 /** Whether both hold the same paths. */

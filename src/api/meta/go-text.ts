@@ -1,6 +1,7 @@
 /** How Go prints text: messages that users know from Kubernetes quote and escape the way its printf verbs do. */
 
 const PLAIN = /^[\x20\x21\x23-\x5b\x5d-\x7e]*$/;
+const PLAIN_JSON = /^[\w .,:;/()=+-]*$/;
 const SPECIAL = /["\\]|[^\P{C}]|[^\P{Z} ]|[\ud800-\udfff]/gu;
 const NAMED: Readonly<Record<string, string>> = {
   '"': '\\"',
@@ -32,6 +33,7 @@ const hex = (code: number, width: number) => code.toString(16).padStart(width, '
 
 /** Encodes a value as Go's JSON encoder does, which escapes the characters HTML minds. */
 export function goJson(value: unknown): string {
+  if (typeof value === 'string' && PLAIN_JSON.test(value)) return `"${value}"`;
   return escapeJsonHtml(JSON.stringify(value) ?? 'null');
 }
 

@@ -1,8 +1,16 @@
-import { type NamedSchema, resolveSchema, type Schema, type SchemaRegistry } from '../schema/schema.ts';
+import {
+  type ListSchema,
+  type MapSchema,
+  type NamedSchema,
+  type ObjectSchema,
+  resolveSchema,
+  type Schema,
+  type SchemaRegistry,
+} from '../schema/schema.ts';
 import { isRawNumber } from './clone.ts';
 import { printElement } from './field-set.ts';
 import { goValue } from './go-text.ts';
-import { isJsonObject } from './json.ts';
+import { isJsonObject, type JsonObject } from './json.ts';
 import { isAssociative, itemElement } from './typed-value.ts';
 
 const NAMELESS = 'associative list with keys has an element that omits all key fields';
@@ -17,45 +25,69 @@ const BAD_MEMBER: Readonly<Record<string, string>> = {
  * twice or do not say who they are. Empty if it fits.
  */
 export function validateTyped(value: unknown, schema: Schema, registry: SchemaRegistry): string[] {
-  const problems: string[] = [];
-  const report = (path: string, problem: string) => problems.push(path === '' ? problem : `${path}: ${problem}`);
-  const visit = (part: unknown, partSchema: Schema, path: string): void => {
-    const resolved = resolveSchema(partSchema, registry);
-    if (part === null || part === undefined || resolved.type === 'any') return;
+  const validator = new Validator(registry);
+  validator.visit(value, schema);
+  return validator.problems;
+}
+
+class Validator {
+  readonly problems: string[] = [];
+  readonly #registry: SchemaRegistry;
+  /** Path elements from the root to the value being visited; printed only when there is something to report. */
+  readonly #path: string[] = [];
+
+  constructor(registry: SchemaRegistry) {
+    this.#registry = registry;
+  }
+
+  visit(value: unknown, schema: Schema): void {
+    const resolved = resolveSchema(schema, this.#registry);
+    if (value === null || value === undefined || resolved.type === 'any') return;
     if (resolved.type === 'object' || resolved.type === 'map') {
-      if (!isJsonObject(part)) return void report(path, `expected map, got &{${goValue(part)}}`);
-      for (const [key, field] of Object.entries(part)) visitField(resolved, key, field, `${path}.${key}`);
+      if (isJsonObject(value)) this.#visitFields(value, resolved);
+      else this.#report(`expected map, got &{${goValue(value)}}`);
     } else if (resolved.type === 'list') {
-      if (!Array.isArray(part)) return void report(path, `expected list, got &{${goValue(part)}}`);
-      visitItems(part, resolved, path);
+      if (Array.isArray(value)) this.#visitItems(value, resolved);
+      else this.#report(`expected list, got &{${goValue(value)}}`);
     } else {
-      const expected = expectedScalar(resolved, part);
-      if (expected !== undefined) report(path, `expected ${expected}, got &{${goValue(part)}}`);
+      const expected = expectedScalar(resolved, value);
+      if (expected !== undefined) this.#report(`expected ${expected}, got &{${goValue(value)}}`);
     }
-  };
-  const visitField = (object: NamedSchema, key: string, field: unknown, path: string): void => {
-    if (object.type === 'map') visit(field, object.values, path);
-    else if (object.type === 'object') {
-      const known = Object.hasOwn(object.fields, key) ? object.fields[key] : undefined;
-      if (known !== undefined) visit(field, known.schema, path);
-      else if (object.preserveUnknown !== true) report(path, 'field not declared in schema');
+  }
+
+  #report(problem: string): void {
+    const path = this.#path.map(printElement).join('');
+    this.problems.push(path === '' ? problem : `${path}: ${problem}`);
+  }
+
+  #visitFields(fields: JsonObject, schema: ObjectSchema | MapSchema): void {
+    for (const key in fields) {
+      this.#path.push(`f:${key}`);
+      if (schema.type === 'map') this.visit(fields[key], schema.values);
+      else {
+        const known = Object.hasOwn(schema.fields, key) ? schema.fields[key] : undefined;
+        if (known !== undefined) this.visit(fields[key], known.schema);
+        else if (schema.preserveUnknown !== true) this.#report('field not declared in schema');
+      }
+      this.#path.pop();
     }
-  };
-  const visitItems = (items: readonly unknown[], list: NamedSchema & { type: 'list' }, path: string): void => {
+  }
+
+  #visitItems(items: readonly unknown[], schema: ListSchema): void {
     const seen = new Set<string>();
     for (const [index, item] of items.entries()) {
-      const element = isAssociative(list) ? itemElement(list, item, registry) : `i:${index}`;
+      const element = isAssociative(schema) ? itemElement(schema, item, this.#registry) : `i:${index}`;
       if (element === undefined) {
-        report(path, `element ${index}: ${whyNameless(item, list.listType === 'set')}`);
+        this.#report(`element ${index}: ${whyNameless(item, schema.listType === 'set')}`);
         continue;
       }
-      if (seen.has(element)) report(path, `duplicate entries for key ${printElement(element)}`);
+      if (seen.has(element)) this.#report(`duplicate entries for key ${printElement(element)}`);
       seen.add(element);
-      visit(item, list.items, path + printElement(element));
+      this.#path.push(element);
+      this.visit(item, schema.items);
+      this.#path.pop();
     }
-  };
-  visit(value, schema, '');
-  return problems;
+  }
 }
 
 function whyNameless(item: unknown, isSet: boolean): string {
