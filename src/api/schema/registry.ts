@@ -86,6 +86,11 @@ export class BuiltinSchemas implements SchemaRegistry {
     return schema;
   }
 
+  /** The raw facts of a type, if it is one of fields. */
+  getType(name: string): BuiltinType | undefined {
+    return this.#types.get(name);
+  }
+
   /** The raw facts of a type, for the protobuf codec. */
   requireType(name: string): BuiltinType {
     const type = this.#types.get(name);
