@@ -1,11 +1,14 @@
-import type { IncomingHttpHeaders } from 'node:http';
 import type { X509Certificate } from 'node:crypto';
+import type { IncomingHttpHeaders } from 'node:http';
 import type { UserInfo } from '#api/admission/request.ts';
 
 /** Says who sent a request. */
 export interface Authenticator {
   /** Undefined: no credentials this authenticator knows. Throws `unauthorized` for bad ones. */
-  authenticate(request: { headers: IncomingHttpHeaders; certificate: X509Certificate | undefined }): Promise<UserInfo | undefined>;
+  authenticate(request: {
+    headers: IncomingHttpHeaders;
+    certificate: X509Certificate | undefined;
+  }): Promise<UserInfo | undefined>;
 }
 
 export interface ResourceAttributes {
@@ -33,8 +36,16 @@ export interface Decision {
 export interface Authorizer {
   authorize(user: UserInfo, attributes: ResourceAttributes | NonResourceAttributes): Decision | Promise<Decision>;
   /** Rules that apply to a user in a namespace, for SelfSubjectRulesReview. */
-  rulesFor(user: UserInfo, namespace: string): {
-    resourceRules: readonly { verbs: readonly string[]; apiGroups: readonly string[]; resources: readonly string[]; resourceNames?: readonly string[] }[];
+  rulesFor(
+    user: UserInfo,
+    namespace: string,
+  ): {
+    resourceRules: readonly {
+      verbs: readonly string[];
+      apiGroups: readonly string[];
+      resources: readonly string[];
+      resourceNames?: readonly string[];
+    }[];
     nonResourceRules: readonly { verbs: readonly string[]; nonResourceURLs: readonly string[] }[];
     incomplete: boolean;
   };

@@ -2,12 +2,12 @@ import type { UserInfo } from '#api/admission/request.ts';
 import { type BuiltinResource, getBuiltinResource } from '#api/catalogue.ts';
 import { checkDns1123Subdomain } from '#api/meta/names.ts';
 import { groupResource, type ResourceRef } from '#api/meta/resource-ref.ts';
+import { ageOf } from '#api/meta/time.ts';
 import type { ApiObject } from '#api/meta/types.ts';
 import type { FieldError } from '#api/meta/validation.ts';
 import type { Schema, SchemaRegistry } from '#api/schema/schema.ts';
 import type { Cache } from '#client/cache.ts';
 import type { Client } from '#client/client.ts';
-import { humanAge } from './human-duration.ts';
 
 /** What a resource's rules may know of the request they judge. */
 export interface RequestContext {
@@ -41,7 +41,7 @@ export const nameColumn: Column = {
 /** Time since the object was made, the usual last narrow column. */
 export const ageColumn: Column = {
   name: 'Age',
-  value: ({ metadata }, now) => humanAge(metadata.creationTimestamp, now),
+  value: ({ metadata }, now) => ageOf(metadata.creationTimestamp, now),
 };
 
 export interface ScalePaths {
@@ -122,6 +122,10 @@ export interface ResourceDefinition<T extends ApiObject = ApiObject> {
   readonly defaultPropagation: 'Background' | 'Orphan';
   /** Seconds a delete waits for the node to end it; undefined is an immediate delete. Only pods. */
   readonly gracePeriodSeconds?: (object: T, asked: number | undefined) => number;
+  /** Touches an object that a delete marks as deleting instead of removing it: a namespace's phase. Modifies. */
+  readonly prepareDelete?: (object: T) => void;
+  /** False holds a deleting object back although it has no finalizers: a namespace with `spec.finalizers`. */
+  readonly mayRemove?: (object: T) => boolean;
   /** Objects expire, counted from the last write. Events. */
   readonly ttlSeconds?: number;
   /** Reviews: answers a create and stores nothing. */

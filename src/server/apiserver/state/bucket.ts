@@ -3,7 +3,9 @@ import type { Entry } from './entry.ts';
 
 /** Entries in the order of their keys; all of one resource or of one of its namespaces. */
 export class Bucket {
-  readonly #entries: Entry[] = [];
+  #entries: Entry[] = [];
+  /** Somebody holds the array: copy it before the next change. */
+  #isShared = false;
   #objects: readonly ApiObject[] | undefined;
   #joined: WeakRef<Buffer> | undefined;
 
@@ -11,8 +13,9 @@ export class Bucket {
     return this.#entries.length;
   }
 
-  /** The live array: read it at once, never keep or modify it. */
+  /** All entries in order; a snapshot that later changes leave alone. */
   get entries(): readonly Entry[] {
+    this.#isShared = true;
     return this.#entries;
   }
 
@@ -22,27 +25,28 @@ export class Bucket {
     return this.#objects;
   }
 
-  /** The JSON of all objects, joined by commas. Kept until the next change, unless memory is short. */
-  get joined(): Buffer {
+  /** The JSON of a snapshot's objects, joined by commas. Kept until the next change, unless memory is short. */
+  join(snapshot: readonly Entry[]): Buffer {
+    if (snapshot !== this.#entries) return joinEntries(snapshot);
     const kept = this.#joined?.deref();
     if (kept !== undefined) return kept;
-    const joined = joinEntries(this.#entries);
+    const joined = joinEntries(snapshot);
     this.#joined = new WeakRef(joined);
     return joined;
   }
 
   put(entry: Entry): void {
+    this.#willChange();
     const index = this.indexOf(entry.key);
     const replaces = this.#entries[index]?.key === entry.key;
     this.#entries.splice(index, replaces ? 1 : 0, entry);
-    this.#changed();
   }
 
   remove(key: string): void {
     const index = this.indexOf(key);
     if (this.#entries[index]?.key !== key) return;
+    this.#willChange();
     this.#entries.splice(index, 1);
-    this.#changed();
   }
 
   /** Where the first key that is not below `key` stands. */
@@ -57,7 +61,9 @@ export class Bucket {
     return low;
   }
 
-  #changed(): void {
+  #willChange(): void {
+    if (this.#isShared) this.#entries = this.#entries.slice();
+    this.#isShared = false;
     this.#objects = undefined;
     this.#joined = undefined;
   }

@@ -41,6 +41,7 @@ export class ClusterState {
   /** What the bytes of a write say, so that its event need not be parsed. */
   readonly #written = new WeakMap<Buffer, ApiObject>();
   readonly #revisionWaiters = new Set<() => void>();
+  readonly #revisionListeners = new Set<() => void>();
   #revision = 0;
   #unwatch: (() => void) | undefined;
 
@@ -173,6 +174,11 @@ export class ClusterState {
     });
   }
 
+  /** Runs after every batch of changes. */
+  onRevision(listener: () => void): void {
+    this.#revisionListeners.add(listener);
+  }
+
   /** Older states and events straight from the store. */
   get history(): Pick<KvStore, 'range' | 'watch' | 'compactedRevision'> {
     return this.#store;
@@ -200,6 +206,7 @@ export class ClusterState {
     this.#revision = Math.max(this.#revision, events.at(-1)?.current.modRevision ?? 0);
     for (const [state, list] of changed) state.notify(list);
     for (const check of [...this.#revisionWaiters]) check();
+    for (const listener of this.#revisionListeners) listener();
   }
 
   #applyOne(state: ResourceState, event: StoreEvent): ResourceEvent | undefined {

@@ -1,5 +1,5 @@
 import { deepFreeze } from '#api/meta/clone.ts';
-import { parseJson } from '#api/meta/strict-json.ts';
+import { parseStrictJson } from '#api/meta/strict-json.ts';
 import type { ApiObject } from '#api/meta/types.ts';
 import { withRevision } from './encoding.ts';
 
@@ -31,7 +31,7 @@ export function makeEntry(stored: {
   object?: ApiObject | undefined;
 }): Entry {
   const { key, value, revision } = stored;
-  const object = stored.object ?? (parseJson(value.toString()) as ApiObject);
+  const object = stored.object ?? (parseStrictJson(value).value as ApiObject);
   object.metadata.resourceVersion = String(revision);
   return { key, revision, object: deepFreeze(object), bytes: withRevision(value, revision) };
 }
@@ -40,4 +40,11 @@ export function makeEntry(stored: {
 export function atRevision({ key, object }: Entry, value: Buffer, revision: number): Entry {
   const metadata = { ...object.metadata, resourceVersion: String(revision) };
   return { key, revision, object: deepFreeze({ ...object, metadata }), bytes: withRevision(value, revision) };
+}
+
+/** What a watcher whose selection an object has left is shown: the old content under the revision of the change. */
+export function leftAt({ key, object }: Entry, revision: number): Entry {
+  const metadata = { ...object.metadata, resourceVersion: String(revision) };
+  const left = deepFreeze({ ...object, metadata });
+  return { key, revision, object: left, bytes: Buffer.from(JSON.stringify(left)) };
 }

@@ -38,7 +38,7 @@ export class ResourceState {
     return this.#byKey.get(key);
   }
 
-  /** All entries, or those of a namespace. The bucket is live. */
+  /** All entries, or those of a namespace. */
   bucket(namespace?: string | undefined): Bucket {
     if (namespace === undefined || namespace === '') return this.#all;
     return this.#byNamespace.get(namespace) ?? new Bucket();
@@ -66,7 +66,7 @@ export class ResourceState {
 
   /** Forgets everything and says from which revision on events will come. */
   reset(startRevision: number): void {
-    for (const entry of [...this.#all.entries]) this.#remove(entry);
+    for (const entry of this.#all.entries) this.#remove(entry);
     this.#ring = new EventRing(startRevision);
   }
 

@@ -53,7 +53,7 @@ export class StateCache implements Cache {
       stop = served.state.listen((events) => {
         for (const event of events) listener(toCacheEvent(event, show));
       });
-      for (const entry of [...served.state.bucket().entries]) listener({ type: 'ADDED', object: show(entry) });
+      for (const entry of served.state.bucket().entries) listener({ type: 'ADDED', object: show(entry) });
     };
     if (this.#served.get(ref) === undefined) void this.#loaded.then(begin);
     else begin();
