@@ -18,7 +18,7 @@ describe('toleratesTaint', () => {
 });
 
 describe('node affinity', () => {
-  const node: Node = { metadata: { name: 'n1', labels: { zone: 'a', size: '4' } } };
+  const node: Node = { metadata: { name: 'n1', labels: { zone: 'a', size: '4' } }, spec: {} };
   const terms = (...expressions: { key: string; operator: string; values?: string[] }[]): Pod => ({
     metadata: { name: 'p' },
     spec: {
@@ -26,7 +26,9 @@ describe('node affinity', () => {
       affinity: {
         nodeAffinity: {
           requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [{ matchExpressions: expressions }] },
-          preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 7, preference: { matchExpressions: expressions } }],
+          preferredDuringSchedulingIgnoredDuringExecution: [
+            { weight: 7, preference: { matchExpressions: expressions } },
+          ],
         },
       },
     },
@@ -39,7 +41,11 @@ describe('node affinity', () => {
     { name: 'DoesNotExist', pod: terms({ key: 'zone', operator: 'DoesNotExist' }), expected: false },
     { name: 'Gt', pod: terms({ key: 'size', operator: 'Gt', values: ['3'] }), expected: true },
     { name: 'Lt on text is false', pod: terms({ key: 'zone', operator: 'Lt', values: ['3'] }), expected: false },
-    { name: 'all expressions of a term', pod: terms({ key: 'zone', operator: 'Exists' }, { key: 'x', operator: 'Exists' }), expected: false },
+    {
+      name: 'all expressions of a term',
+      pod: terms({ key: 'zone', operator: 'Exists' }, { key: 'x', operator: 'Exists' }),
+      expected: false,
+    },
     { name: 'an empty term', pod: terms(), expected: false },
   ])('$name', ({ pod, expected }) => {
     expect(matchesNodeAffinity(pod, node)).toBe(expected);

@@ -1,0 +1,267 @@
+import type { RoleRow } from './role-table.ts';
+
+/**
+ * The ClusterRoles that every cluster has, apart from controllers': upstream v1.36's
+ * plugin/pkg/auth/authorizer/rbac/bootstrappolicy. The notation of `rules` is described at `parseRule`.
+ */
+export const CLUSTER_ROLES: readonly RoleRow[] = [
+  {
+    name: 'admin',
+    aggregates: 'admin',
+    rules: [],
+  },
+  {
+    name: 'cluster-admin',
+    rules: ['*/{*}:*', 'URL{*}:*'],
+  },
+  {
+    name: 'edit',
+    aggregateTo: 'admin',
+    aggregates: 'edit',
+    rules: [],
+  },
+  {
+    name: 'system:aggregate-to-admin',
+    aggregateTo: 'admin',
+    rules: [
+      'authorization.k8s.io/{localsubjectaccessreviews}:create',
+      'rbac.authorization.k8s.io/{rolebindings,roles}:ALL',
+    ],
+  },
+  {
+    name: 'system:aggregate-to-edit',
+    aggregateTo: 'edit',
+    rules: [
+      'core/{pods/attach,pods/exec,pods/portforward,pods/proxy,secrets,services/proxy}:R',
+      'core/{serviceaccounts}:impersonate',
+      'core/{pods,pods/attach,pods/exec,pods/portforward,pods/proxy}:W',
+      'core/{pods/eviction}:create',
+      'core/{configmaps,persistentvolumeclaims,replicationcontrollers,replicationcontrollers/scale,secrets,serviceaccounts,services,services/proxy}:W',
+      'core/{serviceaccounts/token}:create',
+      'core,events.k8s.io/{events}:W',
+      'apps/{daemonsets,deployments,deployments/rollback,deployments/scale,replicasets,replicasets/scale,statefulsets,statefulsets/scale}:W',
+      'autoscaling/{horizontalpodautoscalers}:W',
+      'batch/{cronjobs,jobs}:W',
+      'extensions/{daemonsets,deployments,deployments/rollback,deployments/scale,ingresses,networkpolicies,replicasets,replicasets/scale,replicationcontrollers/scale}:W',
+      'policy/{poddisruptionbudgets}:W',
+      'networking.k8s.io/{ingresses,networkpolicies}:W',
+      'coordination.k8s.io/{leases}:ALL',
+      'resource.k8s.io/{resourceclaims,resourceclaimtemplates}:W',
+    ],
+  },
+  {
+    name: 'system:aggregate-to-view',
+    aggregateTo: 'view',
+    rules: [
+      'core/{configmaps,endpoints,persistentvolumeclaims,persistentvolumeclaims/status,pods,replicationcontrollers,replicationcontrollers/scale,serviceaccounts,services,services/status}:R',
+      'core/{bindings,limitranges,namespaces/status,pods/log,pods/status,replicationcontrollers/status,resourcequotas,resourcequotas/status}:R',
+      'core/{namespaces}:R',
+      'core,events.k8s.io/{events}:R',
+      'discovery.k8s.io/{endpointslices}:R',
+      'apps/{controllerrevisions,daemonsets,daemonsets/status,deployments,deployments/scale,deployments/status,replicasets,replicasets/scale,replicasets/status,statefulsets,statefulsets/scale,statefulsets/status}:R',
+      'autoscaling/{horizontalpodautoscalers,horizontalpodautoscalers/status}:R',
+      'batch/{cronjobs,cronjobs/status,jobs,jobs/status}:R',
+      'extensions/{daemonsets,daemonsets/status,deployments,deployments/scale,deployments/status,ingresses,ingresses/status,networkpolicies,replicasets,replicasets/scale,replicasets/status,replicationcontrollers/scale}:R',
+      'policy/{poddisruptionbudgets,poddisruptionbudgets/status}:R',
+      'networking.k8s.io/{ingresses,ingresses/status,networkpolicies}:R',
+      'resource.k8s.io/{resourceclaims,resourceclaims/status,resourceclaimtemplates}:R',
+    ],
+  },
+  {
+    name: 'system:auth-delegator',
+    rules: ['authentication.k8s.io/{tokenreviews}:create', 'authorization.k8s.io/{subjectaccessreviews}:create'],
+  },
+  {
+    name: 'system:basic-user',
+    rules: [
+      'authorization.k8s.io/{selfsubjectaccessreviews,selfsubjectrulesreviews}:create',
+      'authentication.k8s.io/{selfsubjectreviews}:create',
+    ],
+  },
+  {
+    name: 'system:certificates.k8s.io:certificatesigningrequests:nodeclient',
+    rules: ['certificates.k8s.io/{certificatesigningrequests/nodeclient}:create'],
+  },
+  {
+    name: 'system:certificates.k8s.io:certificatesigningrequests:selfnodeclient',
+    rules: ['certificates.k8s.io/{certificatesigningrequests/selfnodeclient}:create'],
+  },
+  {
+    name: 'system:certificates.k8s.io:kube-apiserver-client-approver',
+    rules: ['certificates.k8s.io/{signers}[kubernetes.io/kube-apiserver-client]:approve'],
+  },
+  {
+    name: 'system:certificates.k8s.io:kube-apiserver-client-kubelet-approver',
+    rules: ['certificates.k8s.io/{signers}[kubernetes.io/kube-apiserver-client-kubelet]:approve'],
+  },
+  {
+    name: 'system:certificates.k8s.io:kubelet-serving-approver',
+    rules: ['certificates.k8s.io/{signers}[kubernetes.io/kubelet-serving]:approve'],
+  },
+  {
+    name: 'system:certificates.k8s.io:legacy-unknown-approver',
+    rules: ['certificates.k8s.io/{signers}[kubernetes.io/legacy-unknown]:approve'],
+  },
+  {
+    name: 'system:discovery',
+    rules: ['URL{/api,/api/*,/apis,/apis/*,/healthz,/livez,/openapi,/openapi/*,/readyz,/version,/version/}:get'],
+  },
+  {
+    name: 'system:heapster',
+    rules: ['core/{events,namespaces,nodes,pods}:R', 'extensions/{deployments}:R'],
+  },
+  {
+    name: 'system:kube-aggregator',
+    rules: ['core/{endpoints,services}:R'],
+  },
+  {
+    name: 'system:kube-controller-manager',
+    rules: [
+      'core,events.k8s.io/{events}:create,patch,update',
+      'coordination.k8s.io/{leases}:create',
+      'coordination.k8s.io/{leases}[kube-controller-manager]:get,update',
+      'core/{secrets,serviceaccounts}:create',
+      'core/{secrets}:delete',
+      'core/{configmaps,namespaces,secrets,serviceaccounts}:get',
+      'core/{secrets,serviceaccounts}:update',
+      'authentication.k8s.io/{tokenreviews}:create',
+      'authorization.k8s.io/{subjectaccessreviews}:create',
+      '*/{*}:LW',
+      'core/{serviceaccounts/token}:create',
+    ],
+  },
+  {
+    name: 'system:kube-dns',
+    rules: ['core/{endpoints,services}:LW'],
+  },
+  {
+    name: 'system:kube-scheduler',
+    rules: [
+      'core,events.k8s.io/{events}:create,patch,update',
+      'coordination.k8s.io/{leases}:create',
+      'coordination.k8s.io/{leases}[kube-scheduler]:get,list,update,watch',
+      'coordination.k8s.io/{leasecandidates}:ALL',
+      'core/{nodes}:R',
+      'core/{pods}:delete,get,list,watch',
+      'core/{bindings,pods/binding}:create',
+      'core/{pods/status}:patch,update',
+      'core/{replicationcontrollers,services}:R',
+      'apps,extensions/{replicasets}:R',
+      'apps/{statefulsets}:R',
+      'policy/{poddisruptionbudgets}:R',
+      'core/{persistentvolumeclaims,persistentvolumes}:R',
+      'authentication.k8s.io/{tokenreviews}:create',
+      'authorization.k8s.io/{subjectaccessreviews}:create',
+      'storage.k8s.io/{csinodes}:R',
+      'storage.k8s.io/{volumeattachments}:R',
+      'core/{namespaces}:R',
+      'storage.k8s.io/{csidrivers}:R',
+      'storage.k8s.io/{csistoragecapacities}:R',
+      'resource.k8s.io/{deviceclasses}:R',
+      'resource.k8s.io/{resourceclaims}:get,list,patch,update,watch',
+      'resource.k8s.io/{resourceclaims/status}:get,list,patch,update,watch',
+      'core/{pods/finalizers}:update',
+      'resource.k8s.io/{resourceslices}:R',
+      'resource.k8s.io/{resourceclaims}:create,delete',
+      'resource.k8s.io/{resourceclaims/binding}:patch,update',
+    ],
+  },
+  {
+    name: 'system:kubelet-api-admin',
+    rules: [
+      'core/{nodes}:R',
+      'core/{nodes}:proxy',
+      'core/{nodes/log,nodes/metrics,nodes/proxy,nodes/stats}:*',
+      'core/{nodes/configz,nodes/healthz,nodes/pods}:*',
+    ],
+  },
+  {
+    name: 'system:monitoring',
+    rules: [
+      'URL{/flagz,/healthz,/healthz/*,/livez,/livez/*,/metrics,/metrics/slis,/readyz,/readyz/*,/statusz}:get',
+      'core/{nodes/metrics}:get',
+    ],
+  },
+  {
+    name: 'system:node',
+    rules: [
+      'authentication.k8s.io/{tokenreviews}:create',
+      'authorization.k8s.io/{localsubjectaccessreviews,subjectaccessreviews}:create',
+      'core/{services}:R',
+      'core/{nodes}:create,get,list,watch',
+      'core/{nodes/status}:patch,update',
+      'core/{nodes}:patch,update',
+      'core,events.k8s.io/{events}:create,patch,update',
+      'core/{pods}:R',
+      'core/{pods}:create,delete',
+      'core/{pods/status}:patch,update',
+      'core/{pods/eviction}:create',
+      'core/{configmaps,secrets}:R',
+      'core/{persistentvolumeclaims,persistentvolumes}:get',
+      'core/{endpoints}:get',
+      'certificates.k8s.io/{certificatesigningrequests}:create,get,list,watch',
+      'coordination.k8s.io/{leases}:create,delete,get,patch,update',
+      'storage.k8s.io/{volumeattachments}:get',
+      'core/{serviceaccounts/token}:create',
+      'core/{persistentvolumeclaims/status}:get,patch,update',
+      'storage.k8s.io/{csidrivers}:R',
+      'storage.k8s.io/{csinodes}:create,delete,get,patch,update',
+      'node.k8s.io/{runtimeclasses}:R',
+      'resource.k8s.io/{resourceclaims}:get',
+      'resource.k8s.io/{resourceslices}:deletecollection',
+      'core/{serviceaccounts}:get',
+    ],
+  },
+  {
+    name: 'system:node-bootstrapper',
+    rules: ['certificates.k8s.io/{certificatesigningrequests}:create,get,list,watch'],
+  },
+  {
+    name: 'system:node-problem-detector',
+    rules: ['core/{nodes}:get', 'core/{nodes/status}:patch', 'core,events.k8s.io/{events}:create,patch,update'],
+  },
+  {
+    name: 'system:node-proxier',
+    rules: [
+      'core/{endpoints,services}:LW',
+      'core/{nodes}:R',
+      'core,events.k8s.io/{events}:create,patch,update',
+      'networking.k8s.io/{servicecidrs}:LW',
+      'discovery.k8s.io/{endpointslices}:LW',
+    ],
+  },
+  {
+    name: 'system:persistent-volume-provisioner',
+    rules: [
+      'core/{persistentvolumes}:create,delete,get,list,watch',
+      'core/{persistentvolumeclaims}:get,list,update,watch',
+      'storage.k8s.io/{storageclasses}:R',
+      'core/{events}:watch',
+      'core,events.k8s.io/{events}:create,patch,update',
+    ],
+  },
+  {
+    name: 'system:public-info-viewer',
+    rules: ['URL{/healthz,/livez,/readyz,/version,/version/}:get'],
+  },
+  {
+    name: 'system:service-account-issuer-discovery',
+    rules: [
+      'URL{/.well-known/openid-configuration,/.well-known/openid-configuration/,/openid/v1/jwks,/openid/v1/jwks/}:get',
+    ],
+  },
+  {
+    name: 'system:volume-scheduler',
+    rules: [
+      'core/{persistentvolumes}:get,list,patch,update,watch',
+      'storage.k8s.io/{storageclasses}:R',
+      'core/{persistentvolumeclaims}:get,list,patch,update,watch',
+    ],
+  },
+  {
+    name: 'view',
+    aggregateTo: 'edit',
+    aggregates: 'view',
+    rules: [],
+  },
+];
