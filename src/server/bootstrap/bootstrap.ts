@@ -139,7 +139,7 @@ function withRules(present: ClusterRole, wanted: ClusterRole): ClusterRole | und
   }
   const missing = (wanted.rules ?? []).filter((rule) => !(present.rules ?? []).some((known) => deepEqual(known, rule)));
   const labels = { ...present.metadata.labels, ...wanted.metadata.labels };
-  if (missing.length === 0 && deepEqual(labels, present.metadata.labels)) return undefined;
+  if (missing.length === 0 && deepEqual(labels, present.metadata.labels ?? {})) return undefined;
   return { ...present, metadata: { ...present.metadata, labels }, rules: [...(present.rules ?? []), ...missing] };
 }
 
