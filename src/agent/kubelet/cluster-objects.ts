@@ -1,6 +1,6 @@
 import { type ConfigMap, configMaps, type Pod, type Secret, type Service, secrets, services } from '#api/core/v1.ts';
 import { isNotFound } from '#api/meta/errors.ts';
-import { keyString, type ObjectKey, type ResourceRef } from '#api/meta/resource-ref.ts';
+import type { ObjectKey, ResourceRef } from '#api/meta/resource-ref.ts';
 import type { ApiObject } from '#api/meta/types.ts';
 import type { Cache } from '#client/cache.ts';
 import type { Client } from '#client/client.ts';
@@ -80,17 +80,4 @@ export class ClusterObjects {
       throw error;
     }
   }
-}
-
-/** What the pods of a node refer to, each object once. */
-export function allReferences(pods: readonly Pod[]): { configMaps: ObjectKey[]; secrets: ObjectKey[] } {
-  const wanted = { configMaps: new Map<string, ObjectKey>(), secrets: new Map<string, ObjectKey>() };
-  for (const pod of pods) {
-    const { namespace } = pod.metadata;
-    const references = podReferences(pod);
-    for (const name of references.configMaps)
-      wanted.configMaps.set(keyString({ namespace, name }), { namespace, name });
-    for (const name of references.secrets) wanted.secrets.set(keyString({ namespace, name }), { namespace, name });
-  }
-  return { configMaps: [...wanted.configMaps.values()], secrets: [...wanted.secrets.values()] };
 }

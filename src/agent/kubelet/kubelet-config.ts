@@ -33,7 +33,7 @@ export interface KubeletConfig {
 
 export interface NodeTaint {
   readonly key: string;
-  readonly value?: string;
+  readonly value?: string | undefined;
   readonly effect: string;
 }
 

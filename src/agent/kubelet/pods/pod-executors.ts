@@ -35,11 +35,15 @@ export interface PodExecutorDeps {
   readonly events: PodEvents;
   readonly logLinks: LogLinks;
   readonly config: KubeletConfig;
-  readonly dns: () => DnsSettings;
+  readonly dns: () => Promise<DnsSettings>;
   readonly node: NodeFacts;
   readonly podsDir: string;
+  /** Resolves once pods can be given an address. */
+  readonly networkReady: (signal: AbortSignal) => Promise<void>;
   /** Sends the pod's status now. */
   readonly reportStatus: (podUid: string, signal: AbortSignal) => Promise<void>;
+  /** Called once nothing is left of the pod. */
+  readonly onForgotten: (podUid: string) => void;
   readonly log: Logger;
 }
 
@@ -133,6 +137,7 @@ class PodExecution {
       events.pod(pod, 'Normal', 'SandboxChanged', 'Pod sandbox changed, it will be killed and re-created.');
     const hostname = podHostname(pod, config);
     const isHost = pod.spec.hostNetwork === true;
+    if (!isHost) await this.#deps.networkReady(signal);
     const path = isHost || config.sandboxMode === 'pod' ? undefined : await attachNetwork(this.#record, this.#deps);
     if (isHost) await attachNetwork(this.#record, this.#deps);
     const network: SandboxSpec['network'] = isHost
@@ -158,7 +163,7 @@ class PodExecution {
     const { config, node, podsDir, dns } = this.#deps;
     const { pod, ip, uid } = this.#record;
     const ips = pod.spec.hostNetwork ? node.nodeIps() : ip === undefined ? [] : [ip];
-    await writePodFiles(pod, podPaths(podsDir, uid), { hostname: podHostname(pod, config), ips, dns: dns() });
+    await writePodFiles(pod, podPaths(podsDir, uid), { hostname: podHostname(pod, config), ips, dns: await dns() });
   }
 
   async startContainer({ container: name, attempt }: PodActions['startContainer'], signal: AbortSignal): Promise<void> {
@@ -331,6 +336,7 @@ class PodExecution {
     await rm(podPaths(podsDir, uid).root, { recursive: true, force: true });
     await logLinks.removePod(podIdentity(this.#pod));
     table.delete(uid);
+    this.#deps.onForgotten(uid);
   }
 
   #ip(): string {

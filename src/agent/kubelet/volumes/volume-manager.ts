@@ -45,6 +45,11 @@ export class VolumeManager implements PodHook {
     return [...new Set(found.flat())];
   }
 
+  /** The last of what was kept for a pod, beside its volumes. */
+  async removePodDir(podUid: string): Promise<void> {
+    await rm(join(this.#deps.podsDir, podUid), { recursive: true, force: true });
+  }
+
   async prepare(pod: Pod, signal: AbortSignal): Promise<PodInputs> {
     const uid = pod.metadata.uid ?? '';
     return this.#inTurn(uid, async () => {
