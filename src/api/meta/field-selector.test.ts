@@ -5,6 +5,7 @@ import { EVERY_FIELD, escapeFieldValue, fieldSelectorOf, parseFieldSelector } fr
 test.each([
   ['', ''],
   [',', ''],
+  ['=,a=1,!=', 'a=1'],
   ['b=2,a==1', 'a=1,b=2'],
   ['a!=1', 'a!=1'],
   ['a=', 'a='],

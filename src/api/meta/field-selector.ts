@@ -43,7 +43,10 @@ export function fieldSelectorOf(requirements: readonly FieldRequirement[]): Fiel
 /** Parses `spec.nodeName=a,status.phase!=Failed`. Throws a BadRequest with upstream's words. */
 export function parseFieldSelector(text: string): FieldSelector {
   const terms = splitTerms(text).filter((term) => term !== '');
-  return terms.length === 0 ? EVERY_FIELD : fieldSelectorOf(terms.sort().map((term) => parseTerm(text, term)));
+  const requirements = terms.sort().map((term) => parseTerm(text, term));
+  // A bare operator says nothing.
+  const meant = requirements.filter(({ field, value }) => field !== '' || value !== '');
+  return meant.length === 0 ? EVERY_FIELD : fieldSelectorOf(meant);
 }
 
 /** Splits at commas that no backslash escapes. */

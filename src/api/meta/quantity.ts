@@ -58,7 +58,8 @@ interface Parsed {
 
 function split(text: string): Parsed {
   const [, sign, digits = '', fraction = '', suffix = ''] = PARTS.exec(text) ?? [];
-  if (sign === undefined || digits.length + fraction.length === 0) {
+  // Upstream takes a suffix alone for zero.
+  if (sign === undefined || text === '') {
     throw new QuantityError(`quantities must match the regular expression '${PATTERN}'`);
   }
   if (digits.length + fraction.length > MAX_DIGITS) {
