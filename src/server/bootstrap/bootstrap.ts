@@ -1,4 +1,4 @@
-import { type Endpoints, endpoints, namespaces, services } from '#api/core/v1.ts';
+import { type ConfigMap, type Endpoints, endpoints, namespaces, services } from '#api/core/v1.ts';
 import { type EndpointSlice, endpointSlices } from '#api/discovery/v1.ts';
 import { deepEqual } from '#api/meta/clone.ts';
 import { isAlreadyExists, isConflict } from '#api/meta/errors.ts';
@@ -126,6 +126,7 @@ export function reconciled(present: ApiObject, wanted: ApiObject): ApiObject | u
   if (present.metadata.annotations?.[AUTO_UPDATE] === 'false') return undefined;
   if (kind === clusterRoles.kind || kind === roles.kind)
     return withRules(present as ClusterRole, wanted as ClusterRole);
+  if (kind === 'ConfigMap') return withData(present as ConfigMap, wanted as ConfigMap);
   if (kind === 'ClusterRoleBinding' || kind === 'RoleBinding')
     return withSubjects(present as ClusterRoleBinding, wanted as ClusterRoleBinding);
   return undefined;
@@ -141,6 +142,12 @@ function withRules(present: ClusterRole, wanted: ClusterRole): ClusterRole | und
   const labels = { ...present.metadata.labels, ...wanted.metadata.labels };
   if (missing.length === 0 && deepEqual(labels, present.metadata.labels ?? {})) return undefined;
   return { ...present, metadata: { ...present.metadata, labels }, rules: [...(present.rules ?? []), ...missing] };
+}
+
+/** The server's word on its own settings and authorities. */
+function withData(present: ConfigMap, wanted: ConfigMap): ConfigMap | undefined {
+  const data = { ...present.data, ...wanted.data };
+  return deepEqual(data, present.data ?? {}) ? undefined : { ...present, data };
 }
 
 function withSubjects(present: ClusterRoleBinding, wanted: ClusterRoleBinding): ClusterRoleBinding | undefined {

@@ -22,6 +22,8 @@ export interface BootstrapFacts {
   readonly clusterCa: string;
   readonly frontProxyCa: string;
   readonly hasDns: boolean;
+  /** What nodes must know of the cluster, as the data of ConfigMap kube-system/skiff-cluster. */
+  readonly settings: Record<string, string>;
 }
 
 const wanted = <T extends ApiObject>(ref: ResourceRef<T>, object: T): Wanted => ({ ref, object }) as unknown as Wanted;
@@ -45,6 +47,7 @@ export function bootstrapObjects(facts: BootstrapFacts): Wanted[] {
     ...systemPriorityClasses().map((priorityClass) => wanted(priorityClasses, priorityClass)),
     wanted(serviceCIDRs, defaultServiceCidr(facts)),
     wanted(configMaps, extensionAuthentication(facts)),
+    wanted(configMaps, clusterSettings(facts)),
     ...(facts.hasDns ? [wanted(services, dnsService(facts))] : []),
   ];
 }
@@ -89,6 +92,15 @@ function extensionAuthentication({ clusterCa, frontProxyCa }: BootstrapFacts): C
       'requestheader-group-headers': '["X-Remote-Group"]',
       'requestheader-extra-headers-prefix': '["X-Remote-Extra-"]',
     },
+  };
+}
+
+function clusterSettings({ settings }: BootstrapFacts): ConfigMap {
+  return {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: 'skiff-cluster', namespace: 'kube-system' },
+    data: settings,
   };
 }
 

@@ -41,7 +41,14 @@ const BINDINGS: readonly { role: string; name?: string; subjects: readonly Subje
 
 /** Controllers that upstream does not have. */
 const OWN_ROLES: readonly { name: string; rules: readonly string[] }[] = [
-  { name: 'skiff:node-network', rules: ['core/{namespaces,pods}:R', 'networking.k8s.io/{networkpolicies}:R'] },
+  {
+    name: 'skiff:node-network',
+    rules: [
+      'core/{namespaces,pods}:R',
+      'core/{configmaps}[skiff-cluster]:get',
+      'networking.k8s.io/{networkpolicies}:R',
+    ],
+  },
 ];
 
 const OWN_CONTROLLERS: readonly { name: string; rules: readonly string[] }[] = [
