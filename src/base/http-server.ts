@@ -109,6 +109,10 @@ export class HttpServer implements Component {
         // Large lists on one connection must not make the session refuse further streams.
         maxSessionMemory: 1024,
       },
+      clientErrorHandler: (err, socket) => {
+        log.debug({ err }, 'malformed request');
+        if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n');
+      },
       exposeHeadRoutes: false,
       // One route takes all: the handler reads the URL from the request as it came.
       rewriteUrl: () => '/',
@@ -130,10 +134,6 @@ export class HttpServer implements Component {
     });
     server.on('tlsClientError', (err) => log.debug({ err }, 'handshake failed'));
     server.on('sessionError', (err) => log.debug({ err }, 'session failed'));
-    server.on('clientError', (err: Error, socket: Duplex) => {
-      log.debug({ err }, 'malformed request');
-      if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n');
-    });
     // Idle clients reuse their connection; reconnecting over TLS is dear.
     (server as unknown as { keepAliveTimeout: number }).keepAliveTimeout = 60_000;
     if (upgrade !== undefined) {

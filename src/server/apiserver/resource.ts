@@ -28,7 +28,7 @@ export interface Column<T extends ApiObject = ApiObject> {
   readonly description?: string;
   /** Above 0: shown only with `-o wide`. */
   readonly priority?: number;
-  readonly value: (object: T, now: Date) => string | number | boolean | null;
+  value(object: T, now: Date): string | number | boolean | null;
 }
 
 /** The first column of almost every kind. */
@@ -73,12 +73,15 @@ export interface Subresource<T extends ApiObject = ApiObject> {
     validate?(object: T, old: T, context: RequestContext): FieldError[];
   };
   /** A POST that makes no object of its own: binding, eviction, token. The answer is what it returns. */
-  readonly create?: (
+  create?(
     parent: T,
     body: ApiObject,
     context: RequestContext & { readonly client: Client; readonly options: Readonly<Record<string, string>> },
-  ) => Promise<unknown>;
+  ): Promise<unknown>;
 }
+
+/** A method's type, so that a definition of one kind of object passes as a definition of any. */
+type FieldGetter<T extends ApiObject> = { get(object: T): string }['get'];
 
 /** One resource of the API as a declaration: everything that differs from the generic verbs. Built-in and custom alike. */
 export interface ResourceDefinition<T extends ApiObject = ApiObject> {
@@ -91,29 +94,29 @@ export interface ResourceDefinition<T extends ApiObject = ApiObject> {
   /** In the order they are sent, Name and Age (`nameColumn`, `ageColumn`) included. Empty: Name and Created At. */
   readonly columns: readonly Column<T>[];
   /** `conditions` of an object's table row; finished pods have one. */
-  readonly rowConditions?: (object: T) => readonly RowCondition[];
+  rowConditions?(object: T): readonly RowCondition[];
   /** `status` and `scale` are generic; streams (log, exec, proxy ...) have neither `update` nor `create` here. */
   readonly subresources: readonly Subresource<T>[];
   /** Status has its own endpoint; generation counts changes of everything but metadata and status. */
   readonly hasStatus: boolean;
   readonly scale: ScalePaths | undefined;
   /** Getters for field selectors beyond metadata.name and metadata.namespace. */
-  readonly fieldSelectors: Readonly<Record<string, (object: T) => string>>;
+  readonly fieldSelectors: Readonly<Record<string, FieldGetter<T>>>;
 
   /** Judges `metadata.name`: one message, several, or none. The usual rules are in `#api/meta/names.ts`. */
   readonly nameRule: (name: string) => readonly string[] | string | undefined;
   /** Fills in what a client left out. Runs on every write after decoding, before admission, and again after it. Modifies. */
-  readonly defaults?: (object: T) => void;
+  defaults?(object: T): void;
   /** Last touch on a create before validation (allocate, clear). Modifies. */
-  readonly prepareCreate?: (object: T, context: RequestContext) => void;
+  prepareCreate?(object: T, context: RequestContext): void;
   /** Keeps what a client may not change. Modifies `object`. */
-  readonly prepareUpdate?: (object: T, old: T, context: RequestContext) => void;
-  readonly validate?: (object: T, context: RequestContext) => FieldError[];
-  readonly validateUpdate?: (object: T, old: T, context: RequestContext) => FieldError[];
+  prepareUpdate?(object: T, old: T, context: RequestContext): void;
+  validate?(object: T, context: RequestContext): FieldError[];
+  validateUpdate?(object: T, old: T, context: RequestContext): FieldError[];
   /** After the object is gone for good, e.g. to free an address. Must not throw. */
-  readonly afterDelete?: (object: T) => void;
+  afterDelete?(object: T): void;
   /** After a failed or dry-run create or update: give back what `prepare*` took. */
-  readonly release?: (object: T, old: T | undefined) => void;
+  release?(object: T, old: T | undefined): void;
 
   readonly createOnUpdate: boolean;
   readonly unconditionalUpdate: boolean;
@@ -121,15 +124,15 @@ export interface ResourceDefinition<T extends ApiObject = ApiObject> {
   readonly returnsDeleted: boolean;
   readonly defaultPropagation: 'Background' | 'Orphan';
   /** Seconds a delete waits for the node to end it; undefined is an immediate delete. Only pods. */
-  readonly gracePeriodSeconds?: (object: T, asked: number | undefined) => number;
+  gracePeriodSeconds?(object: T, asked: number | undefined): number;
   /** Touches an object that a delete marks as deleting instead of removing it: a namespace's phase. Modifies. */
-  readonly prepareDelete?: (object: T) => void;
+  prepareDelete?(object: T): void;
   /** False holds a deleting object back although it has no finalizers: a namespace with `spec.finalizers`. */
-  readonly mayRemove?: (object: T) => boolean;
+  mayRemove?(object: T): boolean;
   /** Objects expire, counted from the last write. Events. */
   readonly ttlSeconds?: number;
   /** Reviews: answers a create and stores nothing. */
-  readonly answer?: (object: T, context: RequestContext) => Promise<T>;
+  answer?(object: T, context: RequestContext): Promise<T>;
   /** Served from another resource's storage in another shape: HPA v1, events.k8s.io. */
   readonly storedAs?: {
     readonly ref: ResourceRef;

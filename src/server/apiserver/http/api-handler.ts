@@ -87,7 +87,7 @@ export class ApiHandler {
       else isStream = await this.#serveResource(exchange, resource);
     } catch (error) {
       const status = toStatusError(error);
-      if (status.code >= 500) this.#logFailure(exchange, status, error);
+      if (status.reason === 'InternalError') this.#logFailure(exchange, status, error);
       await exchange.fail(status);
     } finally {
       this.#observe(exchange, isStream);
