@@ -1,3 +1,4 @@
+import { finished } from 'node:stream/promises';
 import type { ContainerRuntime } from '#agent/runtime/container-runtime.ts';
 
 export interface ExecResult {
@@ -24,7 +25,8 @@ export async function execCapture(
     stream.on('data', collect);
     stream.on('error', () => {});
   }
-  const exitCode = await Promise.race([session.exitCode, aborted(signal)]);
+  const ends = [session.stdout, session.stderr].map((stream) => finished(stream, { writable: false }).catch(() => {}));
+  const [exitCode] = await Promise.race([Promise.all([session.exitCode, ...ends]), aborted(signal)]);
   return { exitCode, output: Buffer.concat(chunks).toString() };
 }
 

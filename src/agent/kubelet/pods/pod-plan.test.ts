@@ -18,7 +18,13 @@ function pod(spec: Partial<PodSpec> = {}, more: Partial<Pod> = {}): Pod {
   };
 }
 
-const sandbox = (more: Partial<SandboxView> = {}): SandboxView => ({ id: 's0', attempt: 0, isRunning: true, pid: 7, ...more });
+const sandbox = (more: Partial<SandboxView> = {}): SandboxView => ({
+  id: 's0',
+  attempt: 0,
+  isRunning: true,
+  pid: 7,
+  ...more,
+});
 
 function container(name: string, more: Partial<ContainerView> = {}): ContainerView {
   const attempt = more.attempt ?? 0;
@@ -214,7 +220,11 @@ const sidecars: Row[] = [
 ];
 
 const restarting: Row[] = [
-  { name: 'restarts at once after the first end', given: { containers: [exited('app', 1)] }, expected: ['start app#1'] },
+  {
+    name: 'restarts at once after the first end',
+    given: { containers: [exited('app', 1)] },
+    expected: ['start app#1'],
+  },
   { name: 'restarts after success, too', given: { containers: [exited('app', 0)] }, expected: ['start app#1'] },
   {
     name: 'restarts on failure where that is the policy',
@@ -274,13 +284,23 @@ const restarting: Row[] = [
   },
   {
     name: 'keeps only the newest ended container',
-    given: { containers: [container('app', { attempt: 3 }), exited('app', 1, { attempt: 2 }), exited('app', 1, { attempt: 1 })] },
+    given: {
+      containers: [
+        container('app', { attempt: 3 }),
+        exited('app', 1, { attempt: 2 }),
+        exited('app', 1, { attempt: 1 }),
+      ],
+    },
     expected: ['remove app-1'],
   },
   {
     name: 'does not remove what is gone already',
     given: {
-      containers: [container('app', { attempt: 3 }), exited('app', 1, { attempt: 2 }), exited('app', 1, { attempt: 1, isGone: true })],
+      containers: [
+        container('app', { attempt: 3 }),
+        exited('app', 1, { attempt: 2 }),
+        exited('app', 1, { attempt: 1, isGone: true }),
+      ],
     },
     expected: [],
   },
@@ -291,12 +311,16 @@ const restarting: Row[] = [
   },
   {
     name: 'waits after a start that failed',
-    given: { failures: new Map([['app', { reason: 'CreateContainerError', message: 'no', retryAtMs: NOW + 1000, count: 1 }]]) },
+    given: {
+      failures: new Map([['app', { reason: 'CreateContainerError', message: 'no', retryAtMs: NOW + 1000, count: 1 }]]),
+    },
     expected: [],
   },
   {
     name: 'tries again when that wait is over',
-    given: { failures: new Map([['app', { reason: 'CreateContainerError', message: 'no', retryAtMs: NOW, count: 1 }]]) },
+    given: {
+      failures: new Map([['app', { reason: 'CreateContainerError', message: 'no', retryAtMs: NOW, count: 1 }]]),
+    },
     expected: ['start app#0'],
   },
 ];
@@ -352,7 +376,10 @@ const sandboxes: Row[] = [
   },
   {
     name: 'removes a sandbox too many',
-    given: { sandboxes: [sandbox({ id: 's1', attempt: 1 }), sandbox({ isRunning: false })], containers: [container('app')] },
+    given: {
+      sandboxes: [sandbox({ id: 's1', attempt: 1 }), sandbox({ isRunning: false })],
+      containers: [container('app')],
+    },
     expected: ['remove s0'],
   },
 ];
@@ -478,7 +505,10 @@ describe('waiting', () => {
 
   test('gives the reason for a kill to the event', () => {
     const plan = planPod(
-      view({ containers: [container('app')], health: new Map([['app-0', { ...ready, verdict: { message: 'unwell' } }]]) }),
+      view({
+        containers: [container('app')],
+        health: new Map([['app-0', { ...ready, verdict: { message: 'unwell' } }]]),
+      }),
       NOW,
     );
     expect(plan.actions).toMatchObject([{ type: 'killContainer', message: 'unwell' }]);

@@ -31,7 +31,7 @@ export function containerSpec(input: ContainerSpecInput): ContainerSpec {
     name: engineName(pod, container.name, attempt),
     sandboxId,
     hostname,
-    image: image.id,
+    image: container.image ?? image.id,
     labels: containerLabels(pod, container, { attempt, sandboxId }),
     ...(container.command?.length ? { command: expanded(container.command) } : {}),
     ...(container.args?.length ? { args: expanded(container.args) } : {}),
