@@ -232,9 +232,9 @@ test('says what the environment lacks and goes on when it is there', async () =>
 });
 
 test('restarts what fails its liveness probe', async () => {
-  const isAlive = true;
-  runtime.onExec = (_, command) =>
-    command[0] === 'check' ? { exitCode: isAlive ? 0 : 1, stdout: 'unwell' } : undefined;
+  let unwell = '';
+  runtime.onExec = (id, command) =>
+    command[0] === 'check' ? { exitCode: id === unwell ? 1 : 0, stdout: 'unwell' } : undefined;
   const livenessProbe = { exec: { command: ['check'] }, periodSeconds: 1, failureThreshold: 1 };
   await node.create('liveness', { containers: [{ ...forever(), livenessProbe }], terminationGracePeriodSeconds: 1 });
   const before = await isReady('liveness');
