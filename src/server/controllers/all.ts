@@ -9,26 +9,34 @@ import { nodeIpamController } from './node-ipam.ts';
 import { nodeLifecycleController } from './node-lifecycle.ts';
 import { podGarbageCollector } from './pod-garbage-collector.ts';
 import { replicaSetController, replicationControllerController } from './replicaset.ts';
+import { serviceAccountTokenController } from './service-account-token.ts';
 import { serviceLoadBalancerController } from './service-load-balancer.ts';
 import { taintEvictionController } from './taint-eviction.ts';
 
-/** Every controller that needs nothing but the usual; those with more are added by the composition root. */
-export const allControllers: readonly ((deps: ControllerDeps) => Controller)[] = [
-  serviceAccountController,
-  rootCaController,
-  namespaceController,
-  nodeIpamController,
-  nodeLifecycleController,
-  taintEvictionController,
-  certificateApprover,
-  certificateSigner,
-  certificateCleaner,
-  clusterRoleAggregationController,
-  endpointsController,
-  endpointSliceController,
-  serviceLoadBalancerController,
-  replicaSetController,
-  replicationControllerController,
-  deploymentController,
-  podGarbageCollector,
+/** A controller with the name of the service account it speaks as. */
+export interface ControllerEntry {
+  readonly name: string;
+  readonly create: (deps: ControllerDeps) => Controller;
+}
+
+/** Every controller. The garbage collector is no controller: it works on all kinds at once. */
+export const allControllers: readonly ControllerEntry[] = [
+  { name: 'service-account-controller', create: serviceAccountController },
+  { name: 'tokens-controller', create: serviceAccountTokenController },
+  { name: 'root-ca-cert-publisher', create: rootCaController },
+  { name: 'namespace-controller', create: namespaceController },
+  { name: 'node-ipam-controller', create: nodeIpamController },
+  { name: 'node-controller', create: nodeLifecycleController },
+  { name: 'taint-eviction-controller', create: taintEvictionController },
+  { name: 'certificate-approver', create: certificateApprover },
+  { name: 'certificate-controller', create: certificateSigner },
+  { name: 'certificate-cleaner', create: certificateCleaner },
+  { name: 'clusterrole-aggregation-controller', create: clusterRoleAggregationController },
+  { name: 'endpoint-controller', create: endpointsController },
+  { name: 'endpointslice-controller', create: endpointSliceController },
+  { name: 'service-controller', create: serviceLoadBalancerController },
+  { name: 'replicaset-controller', create: replicaSetController },
+  { name: 'replication-controller', create: replicationControllerController },
+  { name: 'deployment-controller', create: deploymentController },
+  { name: 'pod-garbage-collector', create: podGarbageCollector },
 ];

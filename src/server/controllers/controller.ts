@@ -1,3 +1,4 @@
+import type { ServiceAccount } from '#api/core/v1.ts';
 import type { ObjectKey, ResourceRef } from '#api/meta/resource-ref.ts';
 import type { ApiObject } from '#api/meta/types.ts';
 import type { Logger } from '#base/logger.ts';
@@ -59,6 +60,8 @@ export interface ClusterFacts {
   readonly caCertificate: string;
   /** Signs certificate requests of nodes and clients. */
   readonly signer: CertificateSigner;
+  /** A token without an end for a Secret of type service-account-token; it dies with the Secret. */
+  readonly issueSecretToken: (account: ServiceAccount, secretName: string) => Promise<string>;
 }
 
 export interface CertificateSigner {

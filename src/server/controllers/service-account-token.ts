@@ -6,9 +6,6 @@ const TYPE = 'kubernetes.io/service-account-token';
 const ACCOUNT_NAME = 'kubernetes.io/service-account.name';
 const ACCOUNT_UID = 'kubernetes.io/service-account.uid';
 
-/** Makes a token that does not expire; for Secrets that ask for one. */
-export type SecretTokenIssuer = (account: ServiceAccount, secret: { name: string; uid: string }) => Promise<string>;
-
 /** Fills Secrets of type service-account-token, and removes them with their ServiceAccount. */
 export function serviceAccountTokenController(
   { client, cache, cluster }: ControllerDeps,
@@ -44,9 +41,7 @@ export function serviceAccountTokenController(
       const ca = Buffer.from(cluster.caCertificate).toString('base64');
       const { token, namespace, 'ca.crt': oldCa } = secret.data ?? {};
       if (token !== undefined && namespace !== undefined && oldCa === ca && uid !== undefined) return;
-      const fresh =
-        token ??
-        Buffer.from(await issue(account, { name: key.name, uid: secret.metadata.uid ?? '' })).toString('base64');
+      const fresh = token ?? Buffer.from(await cluster.issueSecretToken(account, key.name)).toString('base64');
       const data = { 'ca.crt': ca, namespace: Buffer.from(key.namespace ?? '').toString('base64'), token: fresh };
       const annotations = { [ACCOUNT_UID]: account.metadata.uid };
       const { resourceVersion } = secret.metadata;

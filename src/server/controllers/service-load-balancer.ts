@@ -2,8 +2,6 @@ import { type Node, nodes, type Service, services } from '#api/core/v1.ts';
 import { deepEqual } from '#api/meta/clone.ts';
 import { type Controller, type ControllerDeps, watches } from './controller.ts';
 
-const FINALIZER = 'service.kubernetes.io/load-balancer-cleanup';
-
 /**
  * Gives Services of type LoadBalancer the nodes' own addresses, which the service proxy then answers. Two services cannot
  * have the same port: the older one keeps it.
@@ -43,25 +41,11 @@ export function serviceLoadBalancerController({ client, cache, events }: Control
         const loadBalancer = ingress.length === 0 ? {} : { ingress };
         await client.updateStatus(services, { ...service, status: { ...service.status, loadBalancer } }, { signal });
       }
-      await dropFinalizer(service, signal);
     },
   };
 
   function balanced(): Service[] {
     return cache.list(services).filter(isBalanced);
-  }
-
-  /** Left by other implementations on imported objects: nothing outside the cluster needs cleaning up here. */
-  async function dropFinalizer(service: Service, signal: AbortSignal): Promise<void> {
-    const { finalizers = [], deletionTimestamp, resourceVersion } = service.metadata;
-    if (deletionTimestamp === undefined || !finalizers.includes(FINALIZER)) return;
-    const rest = finalizers.filter((name) => name !== FINALIZER);
-    await client.patch(
-      services,
-      service.metadata,
-      { metadata: { resourceVersion, finalizers: rest } },
-      { type: 'merge', signal },
-    );
   }
 }
 

@@ -223,8 +223,8 @@ async function copyRevision(
   signal: AbortSignal,
 ): Promise<void> {
   if (revisionOf(deployment) === revision) return;
-  const patch = { metadata: { annotations: { [REVISION]: String(revision) } } };
-  await client.patch(deployments, deployment.metadata, patch, { type: 'merge', signal });
+  const annotations = { ...deployment.metadata.annotations, [REVISION]: String(revision) };
+  await client.update(deployments, { ...deployment, metadata: { ...deployment.metadata, annotations } }, { signal });
 }
 
 async function scale(
