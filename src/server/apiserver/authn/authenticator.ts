@@ -11,6 +11,9 @@ import { type ServiceAccountTokens, TokenRefused, type VerifiedToken } from './s
 /** Who everybody is that shows no credentials. */
 export const ANONYMOUS: UserInfo = { username: 'system:anonymous', groups: ['system:unauthenticated'] };
 
+/** Who the server is to itself: it may do everything, and only its own writes bear this name. */
+export const SERVER_USER: UserInfo = { username: 'system:apiserver', groups: ['system:masters', 'system:authenticated'] };
+
 export interface ServerAuthenticatorOptions {
   readonly certificates: ClientCertificates;
   readonly serviceAccounts: ServiceAccountTokens;

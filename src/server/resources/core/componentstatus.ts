@@ -5,7 +5,11 @@ import { defineResource, nameColumn } from '#server/apiserver/resource.ts';
 export const componentStatusResource = defineResource<ComponentStatus>(componentStatuses, {
   columns: [
     nameColumn,
-    { name: 'Status', value: ({ conditions = [] }) => ({ True: 'Healthy', False: 'Unhealthy' })[healthOf(conditions)?.status ?? ''] ?? 'Unknown' },
+    {
+      name: 'Status',
+      value: ({ conditions = [] }) =>
+        ({ True: 'Healthy', False: 'Unhealthy' })[healthOf(conditions)?.status ?? ''] ?? 'Unknown',
+    },
     { name: 'Message', value: ({ conditions = [] }) => healthOf(conditions)?.message ?? '' },
     { name: 'Error', value: ({ conditions = [] }) => healthOf(conditions)?.error ?? '' },
   ],

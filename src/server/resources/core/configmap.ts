@@ -14,7 +14,10 @@ export const configMapResource = defineResource<ConfigMap>(configMaps, {
   validateUpdate: (object, old) => validateImmutable(object, old, ['data', 'binaryData']),
   columns: [
     nameColumn,
-    { name: 'Data', value: ({ data = {}, binaryData = {} }) => Object.keys(data).length + Object.keys(binaryData).length },
+    {
+      name: 'Data',
+      value: ({ data = {}, binaryData = {} }) => Object.keys(data).length + Object.keys(binaryData).length,
+    },
     ageColumn,
   ],
 });
@@ -25,7 +28,8 @@ function validateData({ data = {}, binaryData = {} }: ConfigMap): FieldError[] {
   for (const [key, value] of Object.entries(data)) {
     errors.push(...checkName(key, `data[${key}]`, checkConfigMapKey));
     // A key may be text or bytes, never both.
-    if (Object.hasOwn(binaryData, key)) errors.push(invalidValue(`data[${key}]`, key, 'duplicate of key present in binaryData'));
+    if (Object.hasOwn(binaryData, key))
+      errors.push(invalidValue(`data[${key}]`, key, 'duplicate of key present in binaryData'));
     bytes += Buffer.byteLength(value);
   }
   for (const [key, value] of Object.entries(binaryData)) {
@@ -37,9 +41,16 @@ function validateData({ data = {}, binaryData = {} }: ConfigMap): FieldError[] {
 }
 
 /** `immutable` may be set once; it and the fields it protects stay as they are from then on. */
-export function validateImmutable<T extends { immutable?: boolean | undefined }>(object: T, old: T, fields: readonly (keyof T & string)[]): FieldError[] {
+export function validateImmutable<T extends { immutable?: boolean | undefined }>(
+  object: T,
+  old: T,
+  fields: readonly (keyof T & string)[],
+): FieldError[] {
   if (old.immutable !== true) return [];
   const detail = 'field is immutable when `immutable` is set';
   const errors = object.immutable === true ? [] : [forbiddenField('immutable', detail)];
-  return [...errors, ...fields.filter((field) => !deepEqual(object[field], old[field])).map((field) => forbiddenField(field, detail))];
+  return [
+    ...errors,
+    ...fields.filter((field) => !deepEqual(object[field], old[field])).map((field) => forbiddenField(field, detail)),
+  ];
 }

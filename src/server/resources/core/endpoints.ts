@@ -1,4 +1,10 @@
-import { type EndpointAddress, type EndpointPort, type Endpoints, type EndpointSubset, endpoints } from '#api/core/v1.ts';
+import {
+  type EndpointAddress,
+  type EndpointPort,
+  type EndpointSubset,
+  type Endpoints,
+  endpoints,
+} from '#api/core/v1.ts';
 import { validateIp } from '#api/meta/ip.ts';
 import { checkDns1123Label, checkPortNumber } from '#api/meta/names.ts';
 import { type FieldError, required } from '#api/meta/validation.ts';
@@ -18,7 +24,10 @@ export const endpointsResource = defineResource<Endpoints>(endpoints, {
   columns: [nameColumn, { name: 'Endpoints', value: endpointsText }, ageColumn],
 });
 
-function validateSubset({ addresses = [], notReadyAddresses = [], ports = [] }: EndpointSubset, field: string): FieldError[] {
+function validateSubset(
+  { addresses = [], notReadyAddresses = [], ports = [] }: EndpointSubset,
+  field: string,
+): FieldError[] {
   const isEmpty = addresses.length + notReadyAddresses.length === 0;
   return [
     ...(isEmpty ? [required(field, 'must specify `addresses` or `notReadyAddresses`')] : []),
@@ -32,15 +41,26 @@ function validateAddress({ ip, hostname }: EndpointAddress, field: string): Fiel
   return [...validateIp(`${field}.ip`, ip ?? ''), ...checkName(hostname, `${field}.hostname`, checkDns1123Label)];
 }
 
-function validateEndpointPort({ name = '', port, protocol }: EndpointPort, field: string, { isAlone }: { isAlone: boolean }): FieldError[] {
-  const nameless = name === '' && !isAlone ? [required(`${field}.name`)] : checkName(name, `${field}.name`, checkDns1123Label);
-  return [...nameless, ...checkNumber(port ?? 0, `${field}.port`, checkPortNumber), ...requireOneOf(protocol, `${field}.protocol`, ['SCTP', 'TCP', 'UDP'])];
+function validateEndpointPort(
+  { name = '', port, protocol }: EndpointPort,
+  field: string,
+  { isAlone }: { isAlone: boolean },
+): FieldError[] {
+  const nameless =
+    name === '' && !isAlone ? [required(`${field}.name`)] : checkName(name, `${field}.name`, checkDns1123Label);
+  return [
+    ...nameless,
+    ...checkNumber(port ?? 0, `${field}.port`, checkPortNumber),
+    ...requireOneOf(protocol, `${field}.protocol`, ['SCTP', 'TCP', 'UDP']),
+  ];
 }
 
 function endpointsText({ subsets }: Endpoints): string {
   const all = (subsets ?? []).flatMap(({ addresses = [], ports = [] }) => {
     if (ports.length === 0) return addresses.map(({ ip }) => ip);
-    return ports.flatMap(({ port }) => addresses.map(({ ip }) => (ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`)));
+    return ports.flatMap(({ port }) =>
+      addresses.map(({ ip }) => (ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`)),
+    );
   });
   return all.length === 0 ? NONE : atMost(all, MAX_SHOWN);
 }

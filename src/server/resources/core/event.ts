@@ -1,6 +1,6 @@
 import { type Event, events } from '#api/core/v1.ts';
-import { type FieldError, invalidValue } from '#api/meta/validation.ts';
 import { humanDuration } from '#api/meta/time.ts';
+import { type FieldError, invalidValue } from '#api/meta/validation.ts';
 import { type Column, defineResource } from '#server/apiserver/resource.ts';
 import { UNKNOWN } from '../columns.ts';
 

@@ -25,8 +25,10 @@ export const limitRangeResource = defineResource<LimitRange>(limitRanges, {
 function validateItem(item: LimitRangeItem, field: string): FieldError[] {
   const errors: FieldError[] = [];
   if (item.type === 'Pod') {
-    if (item.default !== undefined) errors.push(forbiddenField(`${field}.default`, "may not be specified when `type` is 'Pod'"));
-    if (item.defaultRequest !== undefined) errors.push(forbiddenField(`${field}.defaultRequest`, "may not be specified when `type` is 'Pod'"));
+    if (item.default !== undefined)
+      errors.push(forbiddenField(`${field}.default`, "may not be specified when `type` is 'Pod'"));
+    if (item.defaultRequest !== undefined)
+      errors.push(forbiddenField(`${field}.defaultRequest`, "may not be specified when `type` is 'Pod'"));
   }
   const notAbove = (low: 'min' | 'defaultRequest' | 'default', high: 'defaultRequest' | 'default' | 'max') =>
     Object.entries(item[low] ?? {}).flatMap(([name, amount]) => {
@@ -34,7 +36,20 @@ function validateItem(item: LimitRangeItem, field: string): FieldError[] {
       const [a, b] = [quantityOf(amount), limit === undefined ? undefined : quantityOf(limit)];
       if (a === undefined || b === undefined || compareQuantities(a, b) <= 0) return [];
       const word = { min: 'min', default: 'default', defaultRequest: 'default request', max: 'max' };
-      return [invalidValue(`${field}.${low}[${name}]`, amount, `${word[low]} value ${amount} is greater than ${word[high]} value ${limit}`)];
+      return [
+        invalidValue(
+          `${field}.${low}[${name}]`,
+          amount,
+          `${word[low]} value ${amount} is greater than ${word[high]} value ${limit}`,
+        ),
+      ];
     });
-  return [...errors, ...notAbove('min', 'max'), ...notAbove('min', 'defaultRequest'), ...notAbove('defaultRequest', 'max'), ...notAbove('defaultRequest', 'default'), ...notAbove('default', 'max')];
+  return [
+    ...errors,
+    ...notAbove('min', 'max'),
+    ...notAbove('min', 'defaultRequest'),
+    ...notAbove('defaultRequest', 'max'),
+    ...notAbove('defaultRequest', 'default'),
+    ...notAbove('default', 'max'),
+  ];
 }

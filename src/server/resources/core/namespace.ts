@@ -31,7 +31,11 @@ export const namespaceResource = defineResource<Namespace>(namespaces, {
     {
       name: 'finalize',
       update: {
-        merge: ({ spec, metadata: { resourceVersion } }, old) => ({ ...old, metadata: { ...old.metadata, resourceVersion }, spec: { finalizers: spec?.finalizers ?? [] } }),
+        merge: ({ spec, metadata: { resourceVersion } }, old) => ({
+          ...old,
+          metadata: { ...old.metadata, resourceVersion },
+          spec: { finalizers: spec?.finalizers ?? [] },
+        }),
         validate: ({ spec }) => each(spec?.finalizers, 'spec.finalizers', validateFinalizer),
       },
     },

@@ -14,7 +14,10 @@ const ROLE_PREFIX = 'node-role.kubernetes.io/';
 export const nodeResource = defineResource<Node>(nodes, {
   fieldSelectors: { 'spec.unschedulable': ({ spec }) => String(spec?.unschedulable === true) },
   defaults: defaultNode,
-  validate: ({ spec }) => [...validateTaints(spec?.taints), ...each(spec?.podCIDRs, 'spec.podCIDRs', (cidr, at) => validateCidr(at, cidr))],
+  validate: ({ spec }) => [
+    ...validateTaints(spec?.taints),
+    ...each(spec?.podCIDRs, 'spec.podCIDRs', (cidr, at) => validateCidr(at, cidr)),
+  ],
   validateUpdate,
   columns: [
     nameColumn,
@@ -26,7 +29,11 @@ export const nodeResource = defineResource<Node>(nodes, {
     { name: 'External-IP', priority: 1, value: (node) => addressOf(node, 'ExternalIP') },
     { name: 'OS-Image', priority: 1, value: ({ status }) => status?.nodeInfo?.osImage || UNKNOWN },
     { name: 'Kernel-Version', priority: 1, value: kernelText },
-    { name: 'Container-Runtime', priority: 1, value: ({ status }) => status?.nodeInfo?.containerRuntimeVersion || UNKNOWN },
+    {
+      name: 'Container-Runtime',
+      priority: 1,
+      value: ({ status }) => status?.nodeInfo?.containerRuntimeVersion || UNKNOWN,
+    },
   ],
 });
 
@@ -39,7 +46,8 @@ function validateTaints(taints: readonly Taint[] | undefined): FieldError[] {
       ...requireOneOf(effect, `${at}.effect`, ['NoExecute', 'NoSchedule', 'PreferNoSchedule']),
     ];
     const identity = `${key}:${effect}`;
-    if (seen.has(identity)) errors.push({ ...duplicate(at, { key, effect }), detail: 'taints must be unique by key and effect pair' });
+    if (seen.has(identity))
+      errors.push({ ...duplicate(at, { key, effect }), detail: 'taints must be unique by key and effect pair' });
     seen.add(identity);
     return errors;
   });
@@ -49,14 +57,20 @@ function validateTaints(taints: readonly Taint[] | undefined): FieldError[] {
 function validateUpdate(node: Node, old: Node): FieldError[] {
   const masked = deepClone(node.spec ?? {});
   const before = old.spec ?? {};
-  for (const field of ['taints', 'unschedulable', 'configSource'] as const) Object.assign(masked, { [field]: before[field] });
+  for (const field of ['taints', 'unschedulable', 'configSource'] as const)
+    Object.assign(masked, { [field]: before[field] });
   const once = ['podCIDR', 'podCIDRs', 'providerID'] as const;
   for (const field of once) {
     const isNew = before[field] === undefined || before[field].length === 0;
     if (isNew) Object.assign(masked, { [field]: before[field] });
   }
   if (deepEqual(masked, before)) return [];
-  return [forbiddenField('spec', 'node updates may only change labels, taints, or capacity (or configSource, if the DynamicKubeletConfig feature gate is enabled)')];
+  return [
+    forbiddenField(
+      'spec',
+      'node updates may only change labels, taints, or capacity (or configSource, if the DynamicKubeletConfig feature gate is enabled)',
+    ),
+  ];
 }
 
 function statusText({ spec, status }: Node): string {

@@ -20,11 +20,22 @@ export const persistentVolumeClaimResource = defineResource<PersistentVolumeClai
   validateUpdate,
   columns: [
     nameColumn,
-    { name: 'Status', value: ({ metadata, status }) => (metadata.deletionTimestamp === undefined ? (status?.phase ?? '') : 'Terminating') },
+    {
+      name: 'Status',
+      value: ({ metadata, status }) =>
+        metadata.deletionTimestamp === undefined ? (status?.phase ?? '') : 'Terminating',
+    },
     { name: 'Volume', value: ({ spec }) => spec?.volumeName ?? '' },
     { name: 'Capacity', value: ({ spec, status }) => (spec?.volumeName ? (status?.capacity?.['storage'] ?? '') : '') },
-    { name: 'Access Modes', value: ({ spec, status }) => (spec?.volumeName ? accessModesText(status?.accessModes) : '') },
-    { name: 'StorageClass', value: ({ spec, metadata }) => metadata.annotations?.['volume.beta.kubernetes.io/storage-class'] ?? spec?.storageClassName ?? '' },
+    {
+      name: 'Access Modes',
+      value: ({ spec, status }) => (spec?.volumeName ? accessModesText(status?.accessModes) : ''),
+    },
+    {
+      name: 'StorageClass',
+      value: ({ spec, metadata }) =>
+        metadata.annotations?.['volume.beta.kubernetes.io/storage-class'] ?? spec?.storageClassName ?? '',
+    },
     { name: 'VolumeAttributesClass', value: ({ spec }) => spec?.volumeAttributesClassName || UNSET },
     ageColumn,
     { name: 'VolumeMode', priority: 1, value: ({ spec }) => spec?.volumeMode ?? UNSET },
@@ -38,7 +49,9 @@ export function validateClaimSpec(spec: PersistentVolumeClaimSpec, field: string
     ...validateAccessModes(spec.accessModes, `${field}.accessModes`),
     ...validateLabelSelector(spec.selector, `${field}.selector`),
     ...(storage === undefined ? [required(`${field}.resources[storage]`)] : []),
-    ...(storage !== undefined && !isPositive(storage) ? [invalidValue(`${field}.resources[storage]`, storage, 'must be greater than zero')] : []),
+    ...(storage !== undefined && !isPositive(storage)
+      ? [invalidValue(`${field}.resources[storage]`, storage, 'must be greater than zero')]
+      : []),
     ...checkName(spec.storageClassName, `${field}.storageClassName`, checkDns1123Subdomain),
     ...oneOf(spec.volumeMode, `${field}.volumeMode`, ['Block', 'Filesystem']),
   ];
@@ -61,7 +74,8 @@ function validateUpdate(claim: PersistentVolumeClaim, old: PersistentVolumeClaim
     masked.volumeAttributesClassName = before.volumeAttributesClassName;
   }
   if (!deepEqual(masked, before)) {
-    const detail = 'spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims';
+    const detail =
+      'spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims';
     errors.push(forbiddenField('spec', `${detail}\n${describeDifference(masked, before)}`));
   }
   return errors;

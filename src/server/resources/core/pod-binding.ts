@@ -1,8 +1,8 @@
 import type { Binding, Pod } from '#api/core/v1.ts';
 import { pods } from '#api/core/v1.ts';
 import { conflict, invalid, isConflict, notFound } from '#api/meta/errors.ts';
-import type { ApiObject } from '#api/meta/types.ts';
 import { formatTime } from '#api/meta/time.ts';
+import type { ApiObject } from '#api/meta/types.ts';
 import { notSupported, required } from '#api/meta/validation.ts';
 import type { Client } from '#client/client.ts';
 import { SERVER_USER } from '#server/apiserver/authn/authenticator.ts';
@@ -17,7 +17,9 @@ export async function bindPod(name: string, body: ApiObject, context: BindContex
   const binding = body as Binding;
   const { target } = binding;
   const errors = [
-    ...(target?.kind !== undefined && target.kind !== '' && target.kind !== 'Node' ? [notSupported('target.kind', target.kind, ['Node', '<empty>'])] : []),
+    ...(target?.kind !== undefined && target.kind !== '' && target.kind !== 'Node'
+      ? [notSupported('target.kind', target.kind, ['Node', '<empty>'])]
+      : []),
     ...(target?.name === undefined || target.name === '' ? [required('target.name')] : []),
   ];
   if (errors.length > 0) throw invalid({ group: '', kind: 'Binding' }, name, errors);
@@ -28,12 +30,17 @@ export async function bindPod(name: string, body: ApiObject, context: BindContex
     } catch (error) {
       // The kubelet and others write the status at the same time; the binding itself decides whether it still fits.
       const pod = context.cache.get(pods, { namespace: context.namespace, name });
-      if (!isConflict(error) || attempt === MAX_ATTEMPTS || pod === undefined || refusal(pod, binding) !== undefined) throw error;
+      if (!isConflict(error) || attempt === MAX_ATTEMPTS || pod === undefined || refusal(pod, binding) !== undefined)
+        throw error;
     }
   }
 }
 
-async function bindOnce(name: string, binding: Binding, { client, cache, namespace, now, dryRun, signal }: BindContext): Promise<void> {
+async function bindOnce(
+  name: string,
+  binding: Binding,
+  { client, cache, namespace, now, dryRun, signal }: BindContext,
+): Promise<void> {
   const pod = cache.get(pods, { namespace, name });
   if (pod === undefined) throw notFound(pods, name);
   const why = refusal(pod, binding);
@@ -53,19 +60,25 @@ async function bindOnce(name: string, binding: Binding, { client, cache, namespa
 
 function refusal({ metadata, spec }: Pod, binding: Binding): string | undefined {
   const { uid, resourceVersion } = binding.metadata;
-  if (uid !== undefined && uid !== '' && uid !== metadata.uid) return `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${metadata.uid}`;
+  if (uid !== undefined && uid !== '' && uid !== metadata.uid)
+    return `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${metadata.uid}`;
   if (resourceVersion !== undefined && resourceVersion !== '' && resourceVersion !== metadata.resourceVersion) {
     return `Precondition failed: ResourceVersion in precondition: ${resourceVersion}, ResourceVersion in object meta: ${metadata.resourceVersion}`;
   }
-  if (metadata.deletionTimestamp !== undefined) return `pod ${metadata.name} is being deleted, cannot be assigned to a host`;
-  if (spec.nodeName !== undefined && spec.nodeName !== '') return `pod ${metadata.name} is already assigned to node "${spec.nodeName}"`;
+  if (metadata.deletionTimestamp !== undefined)
+    return `pod ${metadata.name} is being deleted, cannot be assigned to a host`;
+  if (spec.nodeName !== undefined && spec.nodeName !== '')
+    return `pod ${metadata.name} is already assigned to node "${spec.nodeName}"`;
   if ((spec.schedulingGates ?? []).length > 0) return `pod ${metadata.name} has non-empty .spec.schedulingGates`;
   return undefined;
 }
 
 function scheduled({ status }: Pod, now: Date) {
   const others = (status?.conditions ?? []).filter(({ type }) => type !== 'PodScheduled');
-  return [...others, { type: 'PodScheduled', status: 'True', lastProbeTime: undefined, lastTransitionTime: formatTime(now) }];
+  return [
+    ...others,
+    { type: 'PodScheduled', status: 'True', lastProbeTime: undefined, lastTransitionTime: formatTime(now) },
+  ];
 }
 
 /**
@@ -86,4 +99,3 @@ export function mergePodStatus(object: Pod, old: Pod, { user }: RequestContext):
     spec: { ...old.spec, nodeName: object.spec.nodeName },
   };
 }
-

@@ -1,6 +1,6 @@
 import type { ContainerStatus, Pod } from '#api/core/v1.ts';
-import { type Column, ageColumn, nameColumn, type RowCondition } from '#server/apiserver/resource.ts';
 import { humanDuration } from '#api/meta/time.ts';
+import { ageColumn, type Column, nameColumn, type RowCondition } from '#server/apiserver/resource.ts';
 import { NONE } from '../columns.ts';
 
 /** What `kubectl get pods` says of one pod. */
@@ -16,8 +16,10 @@ export function summarizePod(pod: Pod, now: Date): PodSummary {
   const { containers } = pod.spec;
   const restartable = (pod.spec.initContainers ?? []).filter(({ restartPolicy }) => restartPolicy === 'Always');
   const total = containers.length + restartable.length;
-  const isInitialized = pod.status?.conditions?.some(({ type, status }) => type === 'Initialized' && status === 'True') === true;
-  const running = init.reason === undefined || isInitialized ? summarizeContainers(pod, init) : { ...init, status: init.reason };
+  const isInitialized =
+    pod.status?.conditions?.some(({ type, status }) => type === 'Initialized' && status === 'True') === true;
+  const running =
+    init.reason === undefined || isInitialized ? summarizeContainers(pod, init) : { ...init, status: init.reason };
   return {
     ready: `${running.ready}/${total}`,
     status: endWord(pod, running.status ?? baseReason(pod)),
@@ -33,7 +35,8 @@ interface Tally {
 }
 
 function baseReason({ status }: Pod): string {
-  const isGated = status?.conditions?.some(({ type, reason }) => type === 'PodScheduled' && reason === 'SchedulingGated') === true;
+  const isGated =
+    status?.conditions?.some(({ type, reason }) => type === 'PodScheduled' && reason === 'SchedulingGated') === true;
   if (isGated) return 'SchedulingGated';
   return status?.reason || status?.phase || '';
 }
@@ -45,7 +48,9 @@ function lastEnd({ lastState }: ContainerStatus): number {
 
 /** Init containers up to the first that is not done; `reason` says what it is at. */
 function summarizeInit({ spec, status }: Pod): Tally & { reason: string | undefined } {
-  const restartable = new Set((spec.initContainers ?? []).filter(({ restartPolicy }) => restartPolicy === 'Always').map(({ name }) => name));
+  const restartable = new Set(
+    (spec.initContainers ?? []).filter(({ restartPolicy }) => restartPolicy === 'Always').map(({ name }) => name),
+  );
   const total = spec.initContainers?.length ?? 0;
   let [ready, restarts, lastRestart] = [0, 0, 0];
   let [sidecarRestarts, sidecarRestart] = [0, 0];
@@ -66,7 +71,9 @@ function summarizeInit({ spec, status }: Pod): Tally & { reason: string | undefi
     break;
   }
   // Once the app containers count, only restartable init containers count with them.
-  return reason === undefined ? { ready, restarts: sidecarRestarts, lastRestart: sidecarRestart, reason } : { ready, restarts, lastRestart, reason };
+  return reason === undefined
+    ? { ready, restarts: sidecarRestarts, lastRestart: sidecarRestart, reason }
+    : { ready, restarts, lastRestart, reason };
 }
 
 function initReason({ state }: ContainerStatus, { index, total }: { index: number; total: number }): string {
@@ -91,7 +98,8 @@ function summarizeContainers(pod: Pod, init: Tally): Tally & { status: string } 
     const { waiting, terminated, running } = container.state ?? {};
     if (waiting?.reason) status = waiting.reason;
     else if (terminated !== undefined) {
-      status = terminated.reason || (terminated.signal ? `Signal:${terminated.signal}` : `ExitCode:${terminated.exitCode}`);
+      status =
+        terminated.reason || (terminated.signal ? `Signal:${terminated.signal}` : `ExitCode:${terminated.exitCode}`);
       if (terminated.exitCode !== 0) failure = status;
     } else if (container.ready && running !== undefined) {
       hasRunning = true;
@@ -103,7 +111,10 @@ function summarizeContainers(pod: Pod, init: Tally): Tally & { status: string } 
 }
 
 /** A pod with an ended container is not at its end while others run, or when one of them failed. */
-function settled({ status }: Pod, { hasRunning, failure }: { hasRunning: boolean; failure: string | undefined }): string {
+function settled(
+  { status }: Pod,
+  { hasRunning, failure }: { hasRunning: boolean; failure: string | undefined },
+): string {
   if (!hasRunning) return failure ?? 'Completed';
   const isReady = status?.conditions?.some(({ type, status: value }) => type === 'Ready' && value === 'True') === true;
   return isReady ? 'Running' : (failure ?? 'NotReady');
@@ -135,7 +146,9 @@ export const podColumns: readonly Column<Pod>[] = [
 function readinessGates({ spec, status }: Pod): string {
   const gates = spec.readinessGates ?? [];
   if (gates.length === 0) return NONE;
-  const met = gates.filter(({ conditionType }) => status?.conditions?.some(({ type, status: value }) => type === conditionType && value === 'True'));
+  const met = gates.filter(({ conditionType }) =>
+    status?.conditions?.some(({ type, status: value }) => type === conditionType && value === 'True'),
+  );
   return `${met.length}/${gates.length}`;
 }
 

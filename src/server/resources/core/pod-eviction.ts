@@ -1,5 +1,5 @@
-import { type Pod, pods } from '#api/core/v1.ts';
 import { isPodTerminal } from '#api/core/pod.ts';
+import { type Pod, pods } from '#api/core/v1.ts';
 import { conflict, internalError, isConflict, StatusError, tooManyRequests, withCauses } from '#api/meta/errors.ts';
 import { labelSelectorOf } from '#api/meta/selectors.ts';
 import { formatTime } from '#api/meta/time.ts';
@@ -38,17 +38,22 @@ async function takeFromBudget(pod: Pod, context: EvictContext): Promise<void> {
     const budgets = budgetsOf(pod, context);
     const [budget] = budgets;
     if (budget === undefined) return;
-    if (budgets.length > 1) throw internalError('This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.');
+    if (budgets.length > 1)
+      throw internalError(
+        'This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.',
+      );
     const { name } = budget.metadata;
     const isReady = pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') === true;
     if (!isReady && (budget.spec?.unhealthyPodEvictionPolicy === 'AlwaysAllow' || isHealthyWithout(budget))) return;
     const status = judge(budget, pod, context.now);
     try {
-      if (!context.dryRun) await context.client.updateStatus(podDisruptionBudgets, { ...budget, status }, { signal: context.signal });
+      if (!context.dryRun)
+        await context.client.updateStatus(podDisruptionBudgets, { ...budget, status }, { signal: context.signal });
       return;
     } catch (error) {
       if (!isConflict(error)) throw error;
-      if (attempt === MAX_ATTEMPTS) throw tooManyRequests(`couldn't update PodDisruptionBudget "${name}" due to conflicts`, 10);
+      if (attempt === MAX_ATTEMPTS)
+        throw tooManyRequests(`couldn't update PodDisruptionBudget "${name}" due to conflicts`, 10);
     }
   }
 }
@@ -61,7 +66,8 @@ function isHealthyWithout({ status }: PodDisruptionBudget): boolean {
 
 function budgetsOf({ metadata }: Pod, { cache }: EvictContext): PodDisruptionBudget[] {
   const { namespace } = metadata;
-  const matches = ({ spec }: PodDisruptionBudget) => spec?.selector !== undefined && labelSelectorOf(spec.selector).matches(metadata.labels);
+  const matches = ({ spec }: PodDisruptionBudget) =>
+    spec?.selector !== undefined && labelSelectorOf(spec.selector).matches(metadata.labels);
   return cache.list(podDisruptionBudgets, { namespace }).filter(matches);
 }
 
@@ -70,17 +76,30 @@ function judge(budget: PodDisruptionBudget, pod: Pod, now: Date): NonNullable<Po
   const { metadata, status } = budget;
   const { name, generation = 0 } = metadata;
   const observed = status?.observedGeneration ?? 0;
-  if (status === undefined || observed < generation) throw refused(`The disruption budget ${name} is still being processed by the server.`, 10);
+  if (status === undefined || observed < generation)
+    throw refused(`The disruption budget ${name} is still being processed by the server.`, 10);
   const { disruptionsAllowed = 0 } = status;
-  if (disruptionsAllowed < 0) throw new StatusError({ ...internalError('pdb disruptions allowed is negative').status, code: 403, reason: 'Forbidden' });
+  if (disruptionsAllowed < 0)
+    throw new StatusError({
+      ...internalError('pdb disruptions allowed is negative').status,
+      code: 403,
+      reason: 'Forbidden',
+    });
   if (disruptionsAllowed === 0) {
-    throw refused(`The disruption budget ${name} needs ${status.desiredHealthy} healthy pods and has ${status.currentHealthy} currently`, 0);
+    throw refused(
+      `The disruption budget ${name} needs ${status.desiredHealthy} healthy pods and has ${status.currentHealthy} currently`,
+      0,
+    );
   }
   const disruptedPods = { ...status.disruptedPods };
   if (Object.keys(disruptedPods).length > MAX_DISRUPTED) {
     throw refused('DisruptedPods map too big - too many evictions not confirmed by PDB controller', 0);
   }
-  return { ...status, disruptionsAllowed: disruptionsAllowed - 1, disruptedPods: { ...disruptedPods, [pod.metadata.name]: formatTime(now) } };
+  return {
+    ...status,
+    disruptionsAllowed: disruptionsAllowed - 1,
+    disruptedPods: { ...disruptedPods, [pod.metadata.name]: formatTime(now) },
+  };
 }
 
 function refused(detail: string, retryAfterSeconds: number): StatusError {
@@ -91,7 +110,13 @@ function refused(detail: string, retryAfterSeconds: number): StatusError {
 /** Tells whoever looks after the pod why it goes. Best effort: the pod may change or vanish meanwhile. */
 async function markDisrupted(pod: Pod, { client, now, dryRun, signal }: EvictContext): Promise<void> {
   if (dryRun || isPodTerminal(pod)) return;
-  const condition = { type: 'DisruptionTarget', status: 'True', reason: 'EvictionByEvictionAPI', message: 'Eviction API: evicting', lastTransitionTime: formatTime(now) };
+  const condition = {
+    type: 'DisruptionTarget',
+    status: 'True',
+    reason: 'EvictionByEvictionAPI',
+    message: 'Eviction API: evicting',
+    lastTransitionTime: formatTime(now),
+  };
   const patch = { status: { conditions: [condition] } };
   try {
     await client.patch(pods, pod.metadata, patch, { type: 'strategic', subresource: 'status', signal });
@@ -100,7 +125,11 @@ async function markDisrupted(pod: Pod, { client, now, dryRun, signal }: EvictCon
   }
 }
 
-async function deletePod(pod: Pod, options: DeleteOptions | undefined, { client, dryRun, signal }: EvictContext): Promise<void> {
+async function deletePod(
+  pod: Pod,
+  options: DeleteOptions | undefined,
+  { client, dryRun, signal }: EvictContext,
+): Promise<void> {
   if (dryRun || options?.dryRun?.includes('All') === true) return;
   const { gracePeriodSeconds } = options ?? {};
   await client.delete(pods, pod.metadata, {

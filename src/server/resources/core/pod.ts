@@ -36,7 +36,11 @@ export const podResource = defineResource<Pod>(pods, {
     {
       name: 'ephemeralcontainers',
       update: {
-        merge: (pod, old) => ({ ...old, metadata: writable(pod, old), spec: { ...old.spec, ephemeralContainers: pod.spec.ephemeralContainers } }),
+        merge: (pod, old) => ({
+          ...old,
+          metadata: writable(pod, old),
+          spec: { ...old.spec, ephemeralContainers: pod.spec.ephemeralContainers },
+        }),
         validate: (pod, old) => [...validatePodSpec(pod.spec, 'spec'), ...validateEphemeralUpdate(pod, old)],
       },
     },
@@ -55,7 +59,9 @@ function prepareCreate(pod: Pod, { now }: RequestContext): void {
   if (!gated) return;
   const message = 'Scheduling is blocked due to non-empty scheduling gates';
   const lastTransitionTime = `${now.toISOString().slice(0, 19)}Z`;
-  pod.status.conditions = [{ type: 'PodScheduled', status: 'False', reason: 'SchedulingGated', message, lastTransitionTime }];
+  pod.status.conditions = [
+    { type: 'PodScheduled', status: 'False', reason: 'SchedulingGated', message, lastTransitionTime },
+  ];
 }
 
 /** The node gets this long to end the pod; one that runs nowhere, or not any more, needs no time. */

@@ -14,8 +14,14 @@ export const podTemplateResource = defineResource<PodTemplate>(podTemplates, {
   validate: ({ template }) => validatePodTemplate(template, 'template'),
   columns: [
     nameColumn,
-    { name: 'Containers', value: ({ template }) => (template?.spec?.containers ?? []).map(({ name }) => name).join(',') },
-    { name: 'Images', value: ({ template }) => (template?.spec?.containers ?? []).map(({ image = '' }) => image).join(',') },
+    {
+      name: 'Containers',
+      value: ({ template }) => (template?.spec?.containers ?? []).map(({ name }) => name).join(','),
+    },
+    {
+      name: 'Images',
+      value: ({ template }) => (template?.spec?.containers ?? []).map(({ image = '' }) => image).join(','),
+    },
     { name: 'Pod Labels', value: ({ template }) => labelsText(template?.metadata?.labels) },
   ],
 });

@@ -19,7 +19,10 @@ export const replicationControllerResource = defineResource<ReplicationControlle
     { name: 'Current', type: 'integer', value: ({ status }) => status?.replicas ?? 0 },
     { name: 'Ready', type: 'integer', value: ({ status }) => status?.readyReplicas ?? 0 },
     ageColumn,
-    ...workloadColumns<ReplicationController>(({ spec }) => spec?.template, ({ spec }) => labelsText(spec?.selector)),
+    ...workloadColumns<ReplicationController>(
+      ({ spec }) => spec?.template,
+      ({ spec }) => labelsText(spec?.selector),
+    ),
   ],
 });
 
@@ -29,7 +32,9 @@ function validate({ spec = {} }: ReplicationController): FieldError[] {
   if (Object.keys(selector).length === 0) errors.push(required('spec.selector'));
   const labels = template?.metadata?.labels;
   if (template !== undefined && !labelSelectorFromMap(selector).matches(labels)) {
-    errors.push(invalidValue('spec.template.metadata.labels', labels ?? {}, '`selector` does not match template `labels`'));
+    errors.push(
+      invalidValue('spec.template.metadata.labels', labels ?? {}, '`selector` does not match template `labels`'),
+    );
   }
   errors.push(...validatePodTemplate(template, 'spec.template'));
   return [...errors, ...oneOf(template?.spec?.restartPolicy, 'spec.template.spec.restartPolicy', ['Always'])];

@@ -45,7 +45,8 @@ function validateData({ data = {} }: Secret): FieldError[] {
 
 /** What the well-known types promise to those who read them. */
 function validateType({ type, data = {}, metadata }: Secret): FieldError[] {
-  const missing = (...keys: string[]) => keys.filter((key) => !Object.hasOwn(data, key)).map((key) => required(`data[${key}]`));
+  const missing = (...keys: string[]) =>
+    keys.filter((key) => !Object.hasOwn(data, key)).map((key) => required(`data[${key}]`));
   switch (type) {
     case 'kubernetes.io/service-account-token':
       return metadata.annotations?.[ACCOUNT_NAME] ? [] : [required(`metadata.annotations[${ACCOUNT_NAME}]`)];

@@ -25,12 +25,14 @@ export function carryAllocations(service: Service, old: Service): void {
       spec.clusterIP = before.clusterIP;
       spec.clusterIPs = before.clusterIPs === undefined ? undefined : [...before.clusterIPs];
     } else if (!spec.clusterIP) spec.clusterIP = spec.clusterIPs?.[0];
-    else if (spec.clusterIP !== before.clusterIP || (spec.clusterIPs ?? []).length === 0) spec.clusterIPs = [spec.clusterIP];
+    else if (spec.clusterIP !== before.clusterIP || (spec.clusterIPs ?? []).length === 0)
+      spec.clusterIPs = [spec.clusterIP];
     spec.ipFamilies ??= before.ipFamilies === undefined ? undefined : [...before.ipFamilies];
     spec.ipFamilyPolicy ??= before.ipFamilyPolicy;
   }
   if (needsNodePorts(spec) && needsNodePorts(before)) keepNodePorts(spec.ports ?? [], before.ports ?? []);
-  if (needsHealthCheckPort(spec) && needsHealthCheckPort(before) && !spec.healthCheckNodePort) spec.healthCheckNodePort = before.healthCheckNodePort;
+  if (needsHealthCheckPort(spec) && needsHealthCheckPort(before) && !spec.healthCheckNodePort)
+    spec.healthCheckNodePort = before.healthCheckNodePort;
   dropForeignFields(spec, before);
 }
 
@@ -49,12 +51,19 @@ function dropForeignFields(spec: ServiceSpec, before: ServiceSpec): void {
     for (const field of ['clusterIP', 'clusterIPs', 'ipFamilies', 'ipFamilyPolicy'] as const) delete spec[field];
   }
   const kept = (port: ServicePort) => before.ports?.some(({ nodePort }) => nodePort === port.nodePort) === true;
-  if (needsNodePorts(before) && !needsNodePorts(spec) && spec.type !== 'LoadBalancer' && (spec.ports ?? []).every((port) => port.nodePort === undefined || kept(port))) {
+  if (
+    needsNodePorts(before) &&
+    !needsNodePorts(spec) &&
+    spec.type !== 'LoadBalancer' &&
+    (spec.ports ?? []).every((port) => port.nodePort === undefined || kept(port))
+  ) {
     for (const port of spec.ports ?? []) delete port.nodePort;
   }
-  if (!needsHealthCheckPort(spec) && spec.healthCheckNodePort === before.healthCheckNodePort) delete spec.healthCheckNodePort;
+  if (!needsHealthCheckPort(spec) && spec.healthCheckNodePort === before.healthCheckNodePort)
+    delete spec.healthCheckNodePort;
   if (spec.type !== 'LoadBalancer' && before.type === 'LoadBalancer') {
-    if (spec.allocateLoadBalancerNodePorts === before.allocateLoadBalancerNodePorts) delete spec.allocateLoadBalancerNodePorts;
+    if (spec.allocateLoadBalancerNodePorts === before.allocateLoadBalancerNodePorts)
+      delete spec.allocateLoadBalancerNodePorts;
     if (spec.loadBalancerClass === before.loadBalancerClass) delete spec.loadBalancerClass;
   }
   const isExternal = spec.type === 'NodePort' || spec.type === 'LoadBalancer' || (spec.externalIPs ?? []).length > 0;
@@ -64,7 +73,11 @@ function dropForeignFields(spec: ServiceSpec, before: ServiceSpec): void {
 /** Takes everything a Service needs and does not have yet. Errors name the fields that cannot be had. */
 export function allocate(service: Service, allocator: ServiceAllocator): FieldError[] {
   const spec = service.spec ?? {};
-  return [...allocateAddress(service, spec, allocator), ...allocateNodePorts(service, spec, allocator), ...allocateHealthCheckPort(service, spec, allocator)];
+  return [
+    ...allocateAddress(service, spec, allocator),
+    ...allocateNodePorts(service, spec, allocator),
+    ...allocateHealthCheckPort(service, spec, allocator),
+  ];
 }
 
 function allocateAddress(service: Service, spec: ServiceSpec, allocator: ServiceAllocator): FieldError[] {
@@ -117,8 +130,11 @@ function allocateNodePorts(service: Service, spec: ServiceSpec, allocator: Servi
     if (port.nodePort !== undefined && port.nodePort !== 0) continue;
     // The same port over another protocol shares the number where it can.
     const shared = byNumber.get(port.port);
-    const isFree = shared !== undefined && !spec.ports?.some((other) => other.nodePort === shared && other.protocol === port.protocol);
-    const taken = isFree && shared !== undefined ? shared : allocator.takePort(service, `spec.ports[${index}].nodePort`);
+    const isFree =
+      shared !== undefined &&
+      !spec.ports?.some((other) => other.nodePort === shared && other.protocol === port.protocol);
+    const taken =
+      isFree && shared !== undefined ? shared : allocator.takePort(service, `spec.ports[${index}].nodePort`);
     if (typeof taken !== 'number') return [...errors, taken];
     port.nodePort = taken;
     byNumber.set(port.port, taken);

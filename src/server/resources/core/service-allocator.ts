@@ -1,5 +1,5 @@
 import { type Service, services } from '#api/core/v1.ts';
-import { cidrContains, type Cidr, formatCidr, formatIp, networkOf, parseCidr, parseIp } from '#api/meta/ip.ts';
+import { type Cidr, cidrContains, formatCidr, formatIp, networkOf, parseCidr, parseIp } from '#api/meta/ip.ts';
 import { keyString } from '#api/meta/resource-ref.ts';
 import { type FieldError, internalFieldError, invalidValue } from '#api/meta/validation.ts';
 import type { Cache, CacheEvent } from '#client/cache.ts';
@@ -50,7 +50,8 @@ export class ServiceAllocator {
   /** Takes a free address for a Service being written. */
   takeAddress(service: Service): string | FieldError {
     const offset = this.#addresses.takeAny(service);
-    if (offset === undefined) return internalFieldError('spec.clusterIPs', 'failed to allocate a serviceIP: range is full');
+    if (offset === undefined)
+      return internalFieldError('spec.clusterIPs', 'failed to allocate a serviceIP: range is full');
     return formatIp({ family: this.#range.address.family, value: this.#base + BigInt(offset) + 1n });
   }
 
@@ -60,10 +61,19 @@ export class ServiceAllocator {
     // Text that is no address is told by validation.
     if (parsed === undefined) return undefined;
     const isInside = cidrContains(this.#range, parsed);
-    const outcome = isInside ? this.#addresses.take(this.#offsetOf(address), { write: service, owner: keyString(service.metadata) }) : 'outOfRange';
+    const outcome = isInside
+      ? this.#addresses.take(this.#offsetOf(address), { write: service, owner: keyString(service.metadata) })
+      : 'outOfRange';
     if (outcome === undefined) return undefined;
-    const why = outcome === 'taken' ? 'provided IP is already allocated' : `the provided IP (${address}) is not in the valid range. The range of valid IPs is ${formatCidr(this.#range)}`;
-    return invalidValue('spec.clusterIPs', service.spec?.clusterIPs ?? [address], `failed to allocate IP ${address}: ${why}`);
+    const why =
+      outcome === 'taken'
+        ? 'provided IP is already allocated'
+        : `the provided IP (${address}) is not in the valid range. The range of valid IPs is ${formatCidr(this.#range)}`;
+    return invalidValue(
+      'spec.clusterIPs',
+      service.spec?.clusterIPs ?? [address],
+      `failed to allocate IP ${address}: ${why}`,
+    );
   }
 
   /** Takes a free node port for a Service being written. */
@@ -78,7 +88,10 @@ export class ServiceAllocator {
     const [first, last] = this.#nodePorts;
     const outcome = this.#ports.take(port - first, { write: service, owner: keyString(service.metadata) });
     if (outcome === undefined) return undefined;
-    const why = outcome === 'taken' ? 'provided port is already allocated' : `provided port is not in the valid range. The range of valid ports is ${first}-${last}`;
+    const why =
+      outcome === 'taken'
+        ? 'provided port is already allocated'
+        : `provided port is not in the valid range. The range of valid ports is ${first}-${last}`;
     return invalidValue(field, port, why);
   }
 

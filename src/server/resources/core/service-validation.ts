@@ -29,14 +29,19 @@ function validateAddresses(spec: ServiceSpec): FieldError[] {
   if (type === 'ExternalName') {
     return [
       ...(clusterIP !== '' ? [forbiddenField('spec.clusterIP', 'may not be set when `type` is "ExternalName"')] : []),
-      ...(clusterIPs.length > 0 ? [forbiddenField('spec.clusterIPs', 'may not be set when `type` is "ExternalName"')] : []),
+      ...(clusterIPs.length > 0
+        ? [forbiddenField('spec.clusterIPs', 'may not be set when `type` is "ExternalName"')]
+        : []),
     ];
   }
-  if (clusterIPs.length > 0 && clusterIPs[0] !== clusterIP) return [invalidValue('spec.clusterIPs', clusterIPs, 'first value must match `clusterIP`')];
+  if (clusterIPs.length > 0 && clusterIPs[0] !== clusterIP)
+    return [invalidValue('spec.clusterIPs', clusterIPs, 'first value must match `clusterIP`')];
   if (clusterIP === 'None') {
     const isReachable = type === 'LoadBalancer' || type === 'NodePort';
     const word = type === 'LoadBalancer' ? 'LoadBalancer' : 'NodePort';
-    return isReachable ? [invalidValue('spec.clusterIPs[0]', 'None', `may not be set to 'None' for ${word} services`)] : [];
+    return isReachable
+      ? [invalidValue('spec.clusterIPs[0]', 'None', `may not be set to 'None' for ${word} services`)]
+      : [];
   }
   return each(clusterIPs, 'spec.clusterIPs', (address, at) => {
     if (address === '' || parseIp(address) !== undefined) return [];
@@ -49,7 +54,11 @@ function validatePorts(spec: ServiceSpec): FieldError[] {
   const isHeadless = spec.clusterIP === 'None';
   const errors = ports.length === 0 && !isHeadless && spec.type !== 'ExternalName' ? [required('spec.ports')] : [];
   const names = new Set<string>();
-  errors.push(...each(ports, 'spec.ports', (port, at) => validatePortEntry(port, at, { names, isHeadless, isAlone: ports.length === 1 })));
+  errors.push(
+    ...each(ports, 'spec.ports', (port, at) =>
+      validatePortEntry(port, at, { names, isHeadless, isAlone: ports.length === 1 }),
+    ),
+  );
   const seen = new Set<string>();
   const nodePorts = new Set<string>();
   for (const [index, { port, protocol, nodePort = 0 }] of ports.entries()) {
@@ -58,7 +67,8 @@ function validatePorts(spec: ServiceSpec): FieldError[] {
     seen.add(key);
     if (nodePort === 0) continue;
     const nodeKey = `${protocol}/${nodePort}`;
-    if (spec.type === 'ClusterIP' || spec.type === 'ExternalName') errors.push(forbiddenField(`spec.ports[${index}].nodePort`, `may not be used when \`type\` is '${spec.type}'`));
+    if (spec.type === 'ClusterIP' || spec.type === 'ExternalName')
+      errors.push(forbiddenField(`spec.ports[${index}].nodePort`, `may not be used when \`type\` is '${spec.type}'`));
     else if (nodePorts.has(nodeKey)) errors.push(duplicate(`spec.ports[${index}].nodePort`, nodePort));
     nodePorts.add(nodeKey);
   }
@@ -88,16 +98,30 @@ function validateAffinity({ sessionAffinity, sessionAffinityConfig }: ServiceSpe
   const errors = requireOneOf(sessionAffinity, 'spec.sessionAffinity', ['ClientIP', 'None']);
   const seconds = sessionAffinityConfig?.clientIP?.timeoutSeconds;
   if (sessionAffinity === 'ClientIP' && (seconds === undefined || seconds <= 0 || seconds > MAX_AFFINITY_SECONDS)) {
-    errors.push(invalidValue('spec.sessionAffinityConfig.clientIP.timeoutSeconds', seconds ?? 0, `must be greater than 0 and less than ${MAX_AFFINITY_SECONDS}`));
+    errors.push(
+      invalidValue(
+        'spec.sessionAffinityConfig.clientIP.timeoutSeconds',
+        seconds ?? 0,
+        `must be greater than 0 and less than ${MAX_AFFINITY_SECONDS}`,
+      ),
+    );
   }
   return errors;
 }
 
-function validateExternal({ type, externalName = '', externalIPs, loadBalancerSourceRanges, loadBalancerClass }: ServiceSpec): FieldError[] {
+function validateExternal({
+  type,
+  externalName = '',
+  externalIPs,
+  loadBalancerSourceRanges,
+  loadBalancerClass,
+}: ServiceSpec): FieldError[] {
   const errors: FieldError[] = [];
   if (type === 'ExternalName') {
     const name = externalName.replace(/\.$/, '');
-    errors.push(...(name === '' ? [required('spec.externalName')] : checkName(name, 'spec.externalName', checkDns1123Subdomain)));
+    errors.push(
+      ...(name === '' ? [required('spec.externalName')] : checkName(name, 'spec.externalName', checkDns1123Subdomain)),
+    );
   }
   errors.push(
     ...each(externalIPs, 'spec.externalIPs', (address, at) => {
@@ -106,11 +130,15 @@ function validateExternal({ type, externalName = '', externalIPs, loadBalancerSo
     }),
   );
   if (loadBalancerSourceRanges !== undefined && loadBalancerSourceRanges.length > 0) {
-    if (type !== 'LoadBalancer') errors.push(forbiddenField('spec.LoadBalancerSourceRanges', "may only be used when `type` is 'LoadBalancer'"));
-    errors.push(...each(loadBalancerSourceRanges, 'spec.loadBalancerSourceRanges', (range, at) => validateCidr(at, range.trim())));
+    if (type !== 'LoadBalancer')
+      errors.push(forbiddenField('spec.LoadBalancerSourceRanges', "may only be used when `type` is 'LoadBalancer'"));
+    errors.push(
+      ...each(loadBalancerSourceRanges, 'spec.loadBalancerSourceRanges', (range, at) => validateCidr(at, range.trim())),
+    );
   }
   if (loadBalancerClass !== undefined) {
-    if (type !== 'LoadBalancer') errors.push(forbiddenField('spec.loadBalancerClass', "may only be used when `type` is 'LoadBalancer'"));
+    if (type !== 'LoadBalancer')
+      errors.push(forbiddenField('spec.loadBalancerClass', "may only be used when `type` is 'LoadBalancer'"));
     else errors.push(...checkName(loadBalancerClass, 'spec.loadBalancerClass', checkQualifiedName));
   }
   return errors;
@@ -119,8 +147,10 @@ function validateExternal({ type, externalName = '', externalIPs, loadBalancerSo
 /** An address outside clients can send to: not this host, not everybody. */
 function nonSpecial(address: string, field: string): FieldError[] {
   if (/^0\.0\.0\.0$|^::$/.test(address)) return [invalidValue(field, address, `may not be unspecified (${address})`)];
-  if (/^127\.|^::1$/.test(address)) return [invalidValue(field, address, 'may not be in the loopback range (127.0.0.0/8, ::1/128)')];
-  if (/^169\.254\.|^fe80:/i.test(address)) return [invalidValue(field, address, 'may not be in the link-local range (169.254.0.0/16, fe80::/10)')];
+  if (/^127\.|^::1$/.test(address))
+    return [invalidValue(field, address, 'may not be in the loopback range (127.0.0.0/8, ::1/128)')];
+  if (/^169\.254\.|^fe80:/i.test(address))
+    return [invalidValue(field, address, 'may not be in the link-local range (169.254.0.0/16, fe80::/10)')];
   const isMulticast = /^22[4-9]\.|^23\d\.|^ff/i.test(address);
   return isMulticast ? [invalidValue(field, address, 'may not be in the multicast range (224.0.0.0/4, ff00::/8)')] : [];
 }
@@ -128,17 +158,37 @@ function nonSpecial(address: string, field: string): FieldError[] {
 function validatePolicies(spec: ServiceSpec): FieldError[] {
   const { type, externalTrafficPolicy, internalTrafficPolicy, externalIPs = [], healthCheckNodePort = 0 } = spec;
   const isExternal = type === 'NodePort' || type === 'LoadBalancer' || (type === 'ClusterIP' && externalIPs.length > 0);
-  const errors = isExternal ? requireOneOf(externalTrafficPolicy, 'spec.externalTrafficPolicy', ['Cluster', 'Local']) : [];
+  const errors = isExternal
+    ? requireOneOf(externalTrafficPolicy, 'spec.externalTrafficPolicy', ['Cluster', 'Local'])
+    : [];
   if (!isExternal && externalTrafficPolicy !== undefined) {
-    errors.push(invalidValue('spec.externalTrafficPolicy', externalTrafficPolicy, 'may only be set for externally-accessible services'));
+    errors.push(
+      invalidValue(
+        'spec.externalTrafficPolicy',
+        externalTrafficPolicy,
+        'may only be set for externally-accessible services',
+      ),
+    );
   }
-  if (needsAddress(spec)) errors.push(...requireOneOf(internalTrafficPolicy, 'spec.internalTrafficPolicy', ['Cluster', 'Local']));
+  if (needsAddress(spec))
+    errors.push(...requireOneOf(internalTrafficPolicy, 'spec.internalTrafficPolicy', ['Cluster', 'Local']));
   if (healthCheckNodePort !== 0 && !needsHealthCheckPort(spec)) {
-    errors.push(invalidValue('spec.healthCheckNodePort', healthCheckNodePort, 'may only be set when `type` is \'LoadBalancer\' and `externalTrafficPolicy` is \'Local\''));
+    errors.push(
+      invalidValue(
+        'spec.healthCheckNodePort',
+        healthCheckNodePort,
+        "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'",
+      ),
+    );
   }
-  errors.push(...oneOf(spec.ipFamilyPolicy, 'spec.ipFamilyPolicy', ['PreferDualStack', 'RequireDualStack', 'SingleStack']));
+  errors.push(
+    ...oneOf(spec.ipFamilyPolicy, 'spec.ipFamilyPolicy', ['PreferDualStack', 'RequireDualStack', 'SingleStack']),
+  );
   errors.push(...each(spec.ipFamilies, 'spec.ipFamilies', (family, at) => oneOf(family, at, ['IPv4', 'IPv6'])));
-  return [...errors, ...oneOf(spec.trafficDistribution, 'spec.trafficDistribution', ['PreferClose', 'PreferSameNode', 'PreferSameZone'])];
+  return [
+    ...errors,
+    ...oneOf(spec.trafficDistribution, 'spec.trafficDistribution', ['PreferClose', 'PreferSameNode', 'PreferSameZone']),
+  ];
 }
 
 /** What of a Service stays as it was made. */

@@ -52,12 +52,16 @@ function externalAddress({ spec = {}, status }: Service): string {
   const { type, externalIPs = [], externalName } = spec;
   if (type === 'ExternalName') return externalName ?? '';
   if (type !== 'LoadBalancer') return externalIPs.length > 0 ? externalIPs.join(',') : NONE;
-  const ingress = (status?.loadBalancer?.ingress ?? []).map(({ ip, hostname }) => ip || hostname || '').filter((text) => text !== '');
+  const ingress = (status?.loadBalancer?.ingress ?? [])
+    .map(({ ip, hostname }) => ip || hostname || '')
+    .filter((text) => text !== '');
   const all = [...ingress, ...externalIPs];
   return all.length > 0 ? [...new Set(all)].join(',') : '<pending>';
 }
 
 function portsText({ spec }: Service): string {
-  const ports = (spec?.ports ?? []).map(({ port, nodePort = 0, protocol }) => `${port}${nodePort > 0 ? `:${nodePort}` : ''}/${protocol}`);
+  const ports = (spec?.ports ?? []).map(
+    ({ port, nodePort = 0, protocol }) => `${port}${nodePort > 0 ? `:${nodePort}` : ''}/${protocol}`,
+  );
   return ports.length === 0 ? NONE : ports.join(',');
 }

@@ -1,11 +1,17 @@
-import type { TokenRequest } from '#api/authentication/v1.ts';
 import { defaultTokenRequest } from '#api/authentication/defaults.ts';
-import { nodes, pods, secrets, type ServiceAccount, serviceAccounts } from '#api/core/v1.ts';
+import type { TokenRequest } from '#api/authentication/v1.ts';
+import { nodes, pods, type ServiceAccount, secrets, serviceAccounts } from '#api/core/v1.ts';
 import { badRequest, conflict, invalid, notFound } from '#api/meta/errors.ts';
 import { formatTime } from '#api/meta/time.ts';
 import { type FieldError, invalidValue } from '#api/meta/validation.ts';
 import type { Identified, ServiceAccountTokens, TokenIssue } from '#server/apiserver/authn/service-account-tokens.ts';
-import { ageColumn, defineResource, nameColumn, type RequestContext, type ResourceDefinition } from '#server/apiserver/resource.ts';
+import {
+  ageColumn,
+  defineResource,
+  nameColumn,
+  type RequestContext,
+  type ResourceDefinition,
+} from '#server/apiserver/resource.ts';
 
 const MIN_SECONDS = 600;
 const MAX_SECONDS = 2 ** 32;
@@ -14,11 +20,17 @@ const INJECTED_SECONDS = 3607;
 const YEAR_SECONDS = 365 * 86_400;
 
 /** ServiceAccount: who pods are. */
-export function serviceAccountResource(tokens: ServiceAccountTokens): ResourceDefinition<ServiceAccount> {
+export function serviceAccountResource(tokens: () => ServiceAccountTokens): ResourceDefinition<ServiceAccount> {
   return defineResource<ServiceAccount>(serviceAccounts, {
     returnsDeleted: true,
     columns: [nameColumn, ageColumn],
-    subresources: [{ name: 'token', create: (account, body, context) => requestToken(account, { tokens, request: body as TokenRequest, context }) }],
+    subresources: [
+      {
+        name: 'token',
+        create: (account, body, context) =>
+          requestToken(account, { tokens: tokens(), request: body as TokenRequest, context }),
+      },
+    ],
   });
 }
 
@@ -47,7 +59,12 @@ async function requestToken(
   const expirationTimestamp = formatTime(new Date(context.now.getTime() + expirationSeconds * 1000));
   return {
     ...request,
-    metadata: { ...request.metadata, name: metadata.name, namespace: metadata.namespace, creationTimestamp: formatTime(context.now) },
+    metadata: {
+      ...request.metadata,
+      name: metadata.name,
+      namespace: metadata.namespace,
+      creationTimestamp: formatTime(context.now),
+    },
     spec: { ...spec, audiences, expirationSeconds },
     status: { token, expirationTimestamp },
   };
@@ -56,7 +73,9 @@ async function requestToken(
 function validateExpiration(seconds: number): FieldError[] {
   const field = 'spec.expirationSeconds';
   if (seconds < MIN_SECONDS) return [invalidValue(field, seconds, 'may not specify a duration less than 10 minutes')];
-  return seconds > MAX_SECONDS ? [invalidValue(field, seconds, 'may not specify a duration larger than 2^32 seconds')] : [];
+  return seconds > MAX_SECONDS
+    ? [invalidValue(field, seconds, 'may not specify a duration larger than 2^32 seconds')]
+    : [];
 }
 
 type Bound = Pick<TokenIssue, 'pod' | 'node' | 'secret'>;
@@ -72,7 +91,9 @@ function boundTo(account: TokenIssue['serviceAccount'], { spec }: TokenRequest, 
       const pod = cache.get(pods, { namespace, name });
       if (pod === undefined) throw notFound(pods, name);
       if (pod.spec.serviceAccountName !== account.name) {
-        throw badRequest(`cannot bind token for serviceaccount "${account.name}" to pod running with different serviceaccount name.`);
+        throw badRequest(
+          `cannot bind token for serviceaccount "${account.name}" to pod running with different serviceaccount name.`,
+        );
       }
       const nodeName = pod.spec.nodeName ?? '';
       const node = nodeName === '' ? undefined : cache.get(nodes, { name: nodeName });

@@ -21,9 +21,15 @@ const selectors = eventResource.fieldSelectors;
 /** Event in its newer group: the same objects in other words. */
 export const eventsV1EventResource = defineResource<Event>(events, {
   ...eventOptions,
-  columns: eventResource.columns.map((column) => ({ ...column, value: (event: Event, now: Date) => column.value(toCore(event), now) })),
+  columns: eventResource.columns.map((column) => ({
+    ...column,
+    value: (event: Event, now: Date) => column.value(toCore(event), now),
+  })),
   fieldSelectors: Object.fromEntries(
-    Object.entries(selectors).map(([name, get]) => [name.replace('involvedObject', 'regarding'), (event: Event) => get(toCore(event))]),
+    Object.entries(selectors).map(([name, get]) => [
+      name.replace('involvedObject', 'regarding'),
+      (event: Event) => get(toCore(event)),
+    ]),
   ),
   storedAs: {
     ref: coreEvents,
@@ -37,6 +43,9 @@ function toCore(event: Event): CoreEvent {
 }
 
 function renamed(object: ApiObject, names: Readonly<Record<string, string>>, apiVersion: string): ApiObject {
-  const fields = Object.entries(object).map(([name, value]) => [Object.hasOwn(names, name) ? names[name] : name, value]);
+  const fields = Object.entries(object).map(([name, value]) => [
+    Object.hasOwn(names, name) ? names[name] : name,
+    value,
+  ]);
   return { ...(Object.fromEntries(fields) as ApiObject), apiVersion };
 }
