@@ -1,5 +1,4 @@
 import type { IncomingMessage } from 'node:http';
-import { Duplex } from 'node:stream';
 import { type UpgradeConnection, watchIdle } from './connection.ts';
 import type { PortForward, PortForwardOptions } from './port-forward.ts';
 import { TUNNEL_PROTOCOL } from './spdy-port-forward.ts';
@@ -33,11 +32,7 @@ export async function acceptChannelPortForward(
     announcement.writeUInt16LE(port);
     channels.send(channel.data, announcement);
     channels.send(channel.error, announcement);
-    const data = Duplex.from({
-      readable: channels.readable(channel.data).readable,
-      writable: channels.writable(channel.data),
-    });
-    data.on('error', () => {});
+    const data = channels.duplex(channel.data);
     const fail = (message: string) => {
       channels.send(channel.error, Buffer.from(message));
       data.end();

@@ -1,9 +1,8 @@
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
-import type { Duplex } from 'node:stream';
-import { Readable, Writable } from 'node:stream';
+import { Duplex, Readable, Writable } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
-import { offeredProtocols, refuseProtocols, UpgradeError } from './upgrade.ts';
+import { offeredProtocols, refuseProtocols, rejectUpgrade, UpgradeError } from './upgrade.ts';
 
 const HEADER = 'sec-websocket-protocol';
 /** Clients send at most 32 KiB at once. */
@@ -30,8 +29,8 @@ export async function acceptWebSocket(
     if (offered.length > 0) lines.push(`Sec-WebSocket-Protocol: ${chosen}`);
   });
   const webSocket = await new Promise<WebSocket>((resolve, reject) => {
-    server.on('wsClientError', (error, client) => {
-      client.destroy();
+    server.on('wsClientError', (error) => {
+      rejectUpgrade(socket, 400, error.message);
       reject(new UpgradeError(400, error.message));
     });
     server.handleUpgrade(request, socket, head, resolve);
@@ -94,6 +93,25 @@ export class Channels {
     writable.on('error', () => {});
     this.#webSocket.once('close', () => writable.destroy());
     return writable;
+  }
+
+  /** A channel that flows both ways. It closes without an error when the connection does. */
+  duplex(channel: number): Duplex {
+    const duplex = new Duplex({
+      readableHighWaterMark: READ_BUFFER_BYTES,
+      read: () => this.#webSocket.resume(),
+      write: (chunk: Buffer, _encoding, callback) => this.send(channel, chunk, callback),
+    });
+    duplex.on('error', () => {});
+    this.onInput(channel, (data) => {
+      if (!duplex.destroyed && !duplex.push(data)) this.#webSocket.pause();
+    });
+    duplex.once('close', () => {
+      this.#inputs.delete(channel);
+      this.#webSocket.resume();
+    });
+    this.#webSocket.once('close', () => duplex.destroy());
+    return duplex;
   }
 
   #onMessage(message: Buffer): void {

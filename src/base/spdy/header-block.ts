@@ -17,8 +17,9 @@ export class HeaderReader {
   constructor() {
     this.#inflate.on('data', (chunk: Buffer) => {
       this.#size += chunk.length;
-      if (this.#size > MAX_BLOCK_BYTES) this.#inflate.destroy(new Error('Header block is too large'));
-      else this.#output.push(chunk);
+      if (this.#size <= MAX_BLOCK_BYTES) return void this.#output.push(chunk);
+      this.#error = new Error('Header block is too large');
+      this.#inflate.destroy(this.#error);
     });
     this.#inflate.on('error', (error) => {
       this.#error = error;
@@ -31,7 +32,9 @@ export class HeaderReader {
     return new Promise((resolve, reject) => {
       if (this.#error !== undefined) return reject(this.#error);
       this.#onError = reject;
-      this.#inflate.write(compressed, () => {
+      this.#inflate.write(compressed, (error) => {
+        const failure = this.#error ?? error;
+        if (failure) return reject(failure);
         // What is inflated but not told yet comes by 'data', synchronously.
         while (this.#inflate.read() !== null);
         const block = Buffer.concat(this.#output);

@@ -40,6 +40,8 @@ export function demultiplex(source: Readable): { stdout: Readable; stderr: Reada
   const parse = frameParser((stream, payload) => {
     if (!outputs[stream].push(payload)) source.pause();
   });
+  // A lost connection must not end this process because one of them is not read.
+  for (const output of Object.values(outputs)) output.on('error', () => {});
   const finish = (error?: Error) => {
     for (const output of Object.values(outputs)) {
       if (error === undefined) output.push(null);

@@ -73,6 +73,7 @@ function passOn(socket: Socket): Readable {
       socket.resume();
     },
   });
+  output.on('error', () => {});
   socket.on('data', (chunk) => {
     if (!output.push(chunk)) socket.pause();
   });

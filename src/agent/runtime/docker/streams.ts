@@ -124,8 +124,10 @@ export async function logsOf(
     ...(tail !== undefined && { tail }),
   };
   const response = await api.stream({ method: 'GET', path: `${path}/logs`, query, signal });
-  // A terminal has one stream, which Docker does not wrap. Failures reach the reader by its own 'error'.
-  return pipeline(response, Config.Tty ? new PassThrough() : payloads(), () => {});
+  // A terminal has one stream, which Docker does not wrap. Failures reach the reader, and nobody else.
+  const output = Config.Tty ? new PassThrough() : payloads();
+  output.on('error', () => {});
+  return pipeline(response, output, () => {});
 }
 
 /** Seconds since the epoch with nanoseconds, which Docker understands in every version. */
