@@ -1,5 +1,6 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { readdir, readFile, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -217,6 +218,47 @@ describe.runIf(canRunDocker())('Docker runtime', () => {
       /Cannot reach Docker at "\/run\/skiff-absent.sock".*is Docker running\?/,
     );
     await missing.stop();
+  });
+
+  test('pulls by name and by digest with an account, and tells in the words of the registry why it cannot', async () => {
+    const program = join(import.meta.dirname, '../support/registry-program.ts');
+    const network = `--net=/run/netns/${daemon.networkNamespace}`;
+    const registry = spawn('nsenter', [network, process.execPath, program, '5000'], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    await once(registry.stdout, 'data');
+    const pull = (image: string, password?: string) => {
+      const auth =
+        password === undefined ? undefined : { username: 'reader', password, serverAddress: 'localhost:5000' };
+      return runtime.pullImage(`localhost:5000/${image}`, auth, signal);
+    };
+    try {
+      const image = await pull('team/app:1', 'secret');
+      expect(image).toMatchObject({
+        tags: ['localhost:5000/team/app:1'],
+        user: '1000',
+        env: ['A=b'],
+        stopSignal: 'SIGINT',
+      });
+      const [digest = ''] = image.digests;
+      expect(digest).toMatch(/^localhost:5000\/team\/app@sha256:/);
+      await runtime.removeImage(image.id);
+      expect(await runtime.inspectImage(image.id)).toBeUndefined();
+      expect((await pull(digest.replace('localhost:5000/', ''), 'secret')).id).toBe(image.id);
+      await runtime.removeImage(image.id);
+
+      await expect(pull('team/app:2', 'secret')).rejects.toMatchObject({
+        code: 'not-found',
+        message: expect.stringContaining('manifest unknown'),
+      });
+      for (const password of [undefined, 'wrong']) {
+        await expect(pull('team/app:1', password)).rejects.toMatchObject({ code: 'refused' });
+      }
+      const aborted = runtime.pullImage('localhost:5000/team/app:1', undefined, AbortSignal.abort(new Error('enough')));
+      await expect(aborted).rejects.toThrow('enough');
+    } finally {
+      registry.kill();
+    }
   });
 
   test('a removed pause image is loaded again', async () => {

@@ -48,7 +48,11 @@ export class DockerImages {
   async pull(image: string, auth: RegistryAuth | undefined, signal: AbortSignal): Promise<ImageInfo> {
     const { repository, tag } = parseImageReference(image);
     const query = { fromImage: repository, tag };
-    await this.#follow({ method: 'POST', path: '/images/create', query, auth, signal });
+    try {
+      await this.#follow({ method: 'POST', path: '/images/create', query, auth, signal });
+    } catch (error) {
+      throw fromRegistry(error);
+    }
     const pulled = await this.inspect(image, signal);
     if (pulled === undefined) throw new RuntimeError('failed', `Image "${image}" is not there after it was pulled`);
     return pulled;
@@ -74,17 +78,23 @@ export class DockerImages {
 
   /** Docker reports a failure in the middle of an answer that began as a success. */
   async #follow(request: Parameters<DockerApi['openMessages']>[0]): Promise<void> {
-    let failure: string | undefined;
     for await (const message of await this.#api.openMessages(request)) {
       const { error, errorDetail } = message as Progress;
-      failure ??= errorDetail?.message ?? error;
+      const failure = errorDetail?.message ?? error;
+      if (failure !== undefined) throw refusal(500, failure);
     }
-    if (failure !== undefined) throw refusal(isUnknownToRegistry(failure) ? 404 : 500, failure);
   }
 }
 
-function isUnknownToRegistry(message: string): boolean {
-  return /manifest unknown|repository does not exist|not found/.test(message);
+/** What a registry says reaches us as a failure of Docker. */
+function fromRegistry(error: unknown): unknown {
+  if (!(error instanceof RuntimeError) || error.code !== 'failed') return error;
+  if (/manifest unknown|repository does not exist|not found/.test(error.message))
+    return new RuntimeError('not-found', error.message);
+  if (/unauthorized|authentication required|no basic auth credentials|denied/.test(error.message)) {
+    return new RuntimeError('refused', error.message);
+  }
+  return error;
 }
 
 /** An image name that cannot be parsed names no image on this node. */
