@@ -75,13 +75,9 @@ export class StatusManager {
     }
   }
 
-  /** What the newest known object looks like, so that others may base a plan on it. */
-  latest(record: PodRecord): Pod {
-    return this.#base(record);
-  }
-
-  forget(podUid: string): void {
-    this.#written.delete(podUid);
+  /** The status as it is now, whether or not the API knows. */
+  current(record: PodRecord): PodStatus {
+    return this.#compute(record);
   }
 
   async stop(): Promise<void> {
