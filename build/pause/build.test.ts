@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
-import { compilePause, pauseArchive } from './build.ts';
+import { buildPauseImage, compilePause } from './build.ts';
 import { imageArchive, tarArchive } from './image-archive.ts';
 
 const run = promisify(execFile);
@@ -38,7 +38,7 @@ test('the same image has the same bytes', () => {
 });
 
 test('the pause image stays small and names itself', async () => {
-  const archive = await pauseArchive(native);
+  const archive = await buildPauseImage(native);
   expect(archive.length).toBeLessThan(10_000);
   const manifest = await withArchive(
     archive,

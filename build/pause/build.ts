@@ -50,7 +50,7 @@ export async function compilePause(arch: PauseArch): Promise<Buffer> {
 }
 
 /** The pause image as a `docker load` archive. */
-export async function pauseArchive(arch: PauseArch): Promise<Buffer> {
+export async function buildPauseImage(arch: PauseArch): Promise<Buffer> {
   const executable = await compilePause(arch);
   const config = { Entrypoint: ['/pause'] };
   return imageArchive([{ path: 'pause', mode: 0o755, content: executable }], {
@@ -60,14 +60,22 @@ export async function pauseArchive(arch: PauseArch): Promise<Buffer> {
   });
 }
 
-/** Writes the archive to a file, by default below `.cache/`, and returns the file's path. */
-export async function buildPause(arch: PauseArch, path = join(CACHE, `pause-${arch}.tar`)): Promise<string> {
-  const archive = await pauseArchive(arch);
+/** Writes the image to where a skiff run from source looks for it, and returns the file's path. */
+export async function writePauseImage(arch: PauseArch, path = join(CACHE, `pause-${arch}.tar`)): Promise<string> {
+  const image = await buildPauseImage(arch);
   await mkdir(dirname(path), { recursive: true });
-  await writeFile(path, archive);
+  await writeFile(path, image);
   return path;
 }
 
 if (import.meta.main) {
-  for (const arch of ['x64', 'arm64'] as const) console.log(await buildPause(arch));
+  for (const arch of ['x64', 'arm64'] as const) {
+    try {
+      console.log(await writePauseImage(arch));
+    } catch (error) {
+      // The other processor's compiler is needed only where releases are made.
+      if (arch === process.arch) throw error;
+      console.error((error as Error).message);
+    }
+  }
 }

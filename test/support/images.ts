@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { pauseArchive } from '#build/pause/build.ts';
+import { buildPauseImage } from '#build/pause/build.ts';
 import { type ImageFile, type ImageLink, imageArchive } from '#build/pause/image-archive.ts';
 
 const run = promisify(execFile);
@@ -37,7 +37,7 @@ export function busyboxArchive(): Promise<Buffer> {
 
 /** Archive of the pause image for this machine's processor. */
 export function pauseImage(): Promise<Buffer> {
-  return pauseArchive(process.arch === 'arm64' ? 'arm64' : 'x64');
+  return buildPauseImage(process.arch === 'arm64' ? 'arm64' : 'x64');
 }
 
 /** What `build` makes, from the cache if it has been made before. */
