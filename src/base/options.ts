@@ -14,7 +14,7 @@ export interface OptionSpec<T = unknown> {
 }
 
 export type OptionSpecs = Readonly<Record<string, OptionSpec>>;
-export type OptionValues<S extends OptionSpecs> = { readonly [K in keyof S]: S[K]['default'] };
+export type OptionValues<S extends OptionSpecs> = { readonly [K in keyof S]: S[K] extends OptionSpec<infer T> ? T : never };
 
 /** Bad flags, environment or configuration: the message names every problem and its cure. Exit code 2. */
 export class UsageError extends Error {
@@ -55,7 +55,7 @@ export const option = {
         .map((item) => item.trim())
         .filter((item) => item !== ''),
   }),
-  choice: <C extends string>(spec: Spec<C> & { choices: readonly C[] }): OptionSpec<C> => ({
+  choice: <const C extends string>(spec: Spec<C> & { choices: readonly C[] }): OptionSpec<C> => ({
     ...spec,
     parse: (text) => {
       const found = spec.choices.find((choice) => choice === text);

@@ -1,5 +1,8 @@
 import type { Command } from './command.ts';
+import { server } from './server.ts';
+import { status } from './status.ts';
+import { tokenCreate, tokenList, tokenShow } from './token-create.ts';
 import { version } from './version.ts';
 
 /** Every command, in the order of help. */
-export const allCommands: readonly Command[] = [version];
+export const allCommands: readonly Command[] = [server, status, tokenCreate, tokenList, tokenShow, version];

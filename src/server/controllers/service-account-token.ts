@@ -1,4 +1,4 @@
-import { type ServiceAccount, secrets, serviceAccounts } from '#api/core/v1.ts';
+import { secrets, serviceAccounts } from '#api/core/v1.ts';
 import { isNotFound } from '#api/meta/errors.ts';
 import { type Controller, type ControllerDeps, watches } from './controller.ts';
 
@@ -7,10 +7,7 @@ const ACCOUNT_NAME = 'kubernetes.io/service-account.name';
 const ACCOUNT_UID = 'kubernetes.io/service-account.uid';
 
 /** Fills Secrets of type service-account-token, and removes them with their ServiceAccount. */
-export function serviceAccountTokenController(
-  { client, cache, cluster }: ControllerDeps,
-  issue: SecretTokenIssuer,
-): Controller {
+export function serviceAccountTokenController({ client, cache, cluster }: ControllerDeps): Controller {
   return {
     name: 'tokens-controller',
     primary: secrets,

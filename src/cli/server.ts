@@ -1,0 +1,137 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { agentComponents } from '#agent/agent.ts';
+import { type NodeConfig, nodeConfig, nodeOptions } from '#agent/config.ts';
+import { findNodeIp } from '#agent/node-address.ts';
+import { nodes } from '#api/core/v1.ts';
+import type { Component } from '#base/component.ts';
+import { Lifecycle } from '#base/component.ts';
+import { createLogger, type Logger } from '#base/logger.ts';
+import { type OptionValues, UsageError } from '#base/options.ts';
+import { type ServerConfig, serverConfig, serverOptions } from '#server/config.ts';
+import { createServer, type Server } from '#server/server.ts';
+import { type Assets, openAssets } from './assets.ts';
+import { defineCommand } from './command.ts';
+import { VERSION } from './product-version.ts';
+
+const options = { ...serverOptions, ...nodeOptions };
+type Options = OptionValues<typeof options>;
+
+/** `skiff server`: the control plane and, unless told otherwise, a node on this machine. Runs until it is told to stop. */
+export const server = defineCommand({
+  name: 'server',
+  summary: 'Run the control plane and a node',
+  configurable: true,
+  options,
+  async run({ options: values, signal }) {
+    const config = parse(values);
+    const log = createLogger({ level: values['log-level'] });
+    prepareFolder(config.server.dataDir);
+    const assets = openAssets(config.server.dataDir);
+    const nodeIp = config.node.nodeIp ?? (await addressOf(values));
+    const created = await createServer({ config: config.server, nodeIp, version: VERSION.skiff, assets, log });
+    const lifecycle = new Lifecycle([
+      ...created.components,
+      ...(await ownNode(values, config, { created, assets, nodeIp, log })),
+    ]);
+    const started = Date.now();
+    await lifecycle.start(signal);
+    try {
+      await created.writeKubeconfig();
+      log.info(
+        { durationMs: Date.now() - started, port: created.apiServer.port, kubeconfig: config.server.kubeconfig.path },
+        'server started',
+      );
+      if (values['warm-up']) await exercise(created);
+      else await stopped(signal);
+    } finally {
+      await lifecycle.stop();
+      log.info('server stopped');
+    }
+  },
+});
+
+interface Config {
+  readonly server: ServerConfig;
+  readonly node: NodeConfig;
+}
+
+function parse(values: Options): Config {
+  const problems: string[] = [];
+  const config = { server: serverConfig(values, problems), node: nodeConfig(values, problems) };
+  if (problems.length > 0) throw new UsageError(problems.join('\n'));
+  // A warm-up disturbs nobody: it listens on loopback, on a free port, and runs no pods.
+  if (!values['warm-up']) return config;
+  const { dataDir } = config.server;
+  return {
+    ...config,
+    server: {
+      ...config.server,
+      bindAddress: '127.0.0.1',
+      port: 0,
+      kubeconfig: { path: join(dataDir, 'kubeconfig.yaml'), mode: 0o600 },
+    },
+  };
+}
+
+async function addressOf(values: Options): Promise<string> {
+  return values['warm-up'] ? '127.0.0.1' : findNodeIp();
+}
+
+/** One clear message instead of the first failure deep inside. */
+function prepareFolder(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o755 });
+  } catch (cause) {
+    throw new Error(
+      `Cannot make the data folder "${path}": ${(cause as Error).message}. Run as root, or choose another with --data-dir`,
+      { cause },
+    );
+  }
+}
+
+interface OwnNode {
+  readonly created: Server;
+  readonly assets: Assets;
+  readonly nodeIp: string;
+  readonly log: Logger;
+}
+
+/** The node on the server's own machine speaks to the API in process, as any other node would by HTTPS. */
+async function ownNode(
+  values: Options,
+  config: Config,
+  { created, assets, nodeIp, log }: OwnNode,
+): Promise<Component[]> {
+  if (values['disable-agent'] || values['warm-up']) return [];
+  const { nodeName } = config.node;
+  const user = { username: `system:node:${nodeName}`, groups: ['system:nodes', 'system:authenticated'] };
+  const { clusterCidr, serviceCidr, clusterDns, clusterDomain, disabled } = config.server;
+  const labels = { 'node-role.kubernetes.io/control-plane': '', ...config.node.labels };
+  return agentComponents({
+    config: { ...config.node, labels },
+    nodeIp,
+    settings: { clusterCidr, serviceCidr, clusterDns, clusterDomain, disabled: [...disabled] },
+    kubernetesVersion: VERSION.kubernetes,
+    client: created.clientAs(user),
+    cache: created.apiServer.cache,
+    // tls
+    assets,
+    log,
+  });
+}
+
+/** Resolves when the process is asked to end. */
+function stopped(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
+
+/** What a first client does, so that the build can remember the compiled functions. */
+async function exercise(created: Server): Promise<void> {
+  const client = created.clientAs({ username: 'warm-up', groups: ['system:masters'] });
+  await client.list(nodes);
+  await created.probe(['/version', '/readyz', '/api', '/apis', '/api/v1/nodes', '/openapi/v3']);
+}
