@@ -40,7 +40,7 @@ function partProblem(part: string, { min, max, words }: (typeof FIELDS)[number])
   if (range === '*' || range === '?') return undefined;
   const ends = range.split('-');
   if (ends.length > 2) return `too many hyphens: ${part}`;
-  const values = ends.map((end) => valueOf(end, { min, words }));
+  const values = ends.map((end) => numberAt(end, { min, words }));
   const unreadable = ends.find((_, index) => values[index] === undefined);
   if (unreadable !== undefined) return `failed to parse int from ${unreadable}`;
   const [first = min, last = first] = values as number[];
@@ -49,7 +49,7 @@ function partProblem(part: string, { min, max, words }: (typeof FIELDS)[number])
   return first > last ? `beginning of range (${first}) beyond end of range (${last}): ${part}` : undefined;
 }
 
-function valueOf(text: string, { min, words }: { min: number; words: readonly string[] }): number | undefined {
+function numberAt(text: string, { min, words }: { min: number; words: readonly string[] }): number | undefined {
   const index = words.indexOf(text.toLowerCase());
   if (index >= 0) return min + index;
   return /^\d+$/.test(text) ? Number(text) : undefined;
