@@ -12,17 +12,22 @@ export interface Assets {
   readonly pauseImage: () => Buffer;
 }
 
-/** Opens what this process was started with. `scratchDir` is an existing folder on a file system that allows programs. */
-export function openAssets(scratchDir: string): Assets {
-  if (!isSea()) {
+/**
+ * Opens what this process was started with. `scratchDir` is an existing folder on a file system that allows programs;
+ * `folder` holds the assets as files while the executable is being built.
+ */
+export function openAssets(scratchDir: string, folder?: string): Assets {
+  if (!isSea() && folder === undefined) {
     return { storeWorker: undefined, dnsWorker: undefined, sqliteAddon: undefined, pauseImage: developmentPauseImage };
   }
-  const text = (name: string) => Buffer.from(getRawAsset(name)).toString('latin1');
+  const read = (name: string) =>
+    folder === undefined ? Buffer.from(getRawAsset(name)) : readFileSync(join(folder, name));
+  const text = (name: string) => read(name).toString('latin1');
   return {
     storeWorker: text('kvstore-worker.js'),
     dnsWorker: text('dns-worker.js'),
-    sqliteAddon: addonPath(Buffer.from(getRawAsset('sqlite.node')), scratchDir),
-    pauseImage: () => Buffer.from(getRawAsset('pause.tar')),
+    sqliteAddon: addonPath(read('sqlite.node'), scratchDir),
+    pauseImage: () => read('pause.tar'),
   };
 }
 

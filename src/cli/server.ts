@@ -23,11 +23,11 @@ export const server = defineCommand({
   summary: 'Run the control plane and a node',
   configurable: true,
   options,
-  async run({ options: values, signal }) {
+  async run({ options: values, env, signal }) {
     const config = parse(values);
     const log = createLogger({ level: values['log-level'] });
     prepareFolder(config.server.dataDir);
-    const assets = openAssets(config.server.dataDir);
+    const assets = openAssets(config.server.dataDir, env['SKIFF_WARM_FOLDER']);
     const nodeIp = config.node.nodeIp ?? (await addressOf(values));
     const created = await createServer({ config: config.server, nodeIp, version: VERSION.skiff, assets, log });
     const lifecycle = new Lifecycle([
