@@ -160,7 +160,7 @@ const ALL_VERBS = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch
 /** Completes a declaration: what it leaves out comes from the catalogue of built-in resources and from usual behaviour. */
 export function defineResource<T extends ApiObject>(
   ref: ResourceRef<T>,
-  options: ResourceOptions<T> = {},
+  options: ResourceOptions<NoInfer<T>> = {},
 ): ResourceDefinition<T> {
   const builtin = getBuiltinResource(ref);
   const subresources = layOver(builtin?.subresources ?? [], options.subresources ?? [], ref);
