@@ -104,7 +104,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
   const bootstrap = new Bootstrap({
     client: clientAs(SERVER_USER),
     cache: apiServer.cache,
-    facts: bootstrapFacts({ config, pki, serviceAddress }),
+    facts: () => bootstrapFacts({ config, pki, serviceAddress, apiPort: apiServer.port }),
     apiAddresses: () => [config.advertiseAddress ?? options.nodeIp],
     log: part('bootstrap'),
   });
@@ -225,17 +225,19 @@ function bootstrapFacts({
   config,
   pki,
   serviceAddress,
+  apiPort,
 }: {
   config: ServerConfig;
   pki: Pki;
   serviceAddress: string;
+  apiPort: number;
 }): BootstrapFacts {
   const { clusterCidr, serviceCidr, clusterDns, clusterDomain, disabled } = config;
   return {
     serviceCidr,
     serviceAddress,
     clusterDns,
-    apiPort: config.port,
+    apiPort,
     clusterCa: pki.clusterAuthority.cert,
     frontProxyCa: pki.frontProxyAuthority.cert,
     hasDns: !disabled.has('dns'),

@@ -22,7 +22,8 @@ import { AUTO_UPDATE } from './rbac.ts';
 export interface BootstrapOptions {
   readonly client: Client;
   readonly cache: Cache;
-  readonly facts: BootstrapFacts;
+  /** Asked when the API server has started: only then is its port known. */
+  readonly facts: () => BootstrapFacts;
   /** Where the API can be reached by pods; asked at every change, as addresses come and go. */
   readonly apiAddresses: () => readonly string[];
   readonly log: Logger;
@@ -53,7 +54,7 @@ export class Bootstrap implements Component {
     const { cache } = this.#options;
     await this.#ensureAll(bootstrapNamespaces());
     // Writes of one turn share a transaction on disk.
-    await this.#ensureAll(bootstrapObjects(this.#options.facts));
+    await this.#ensureAll(bootstrapObjects(this.#options.facts()));
     await this.#heal();
     const heal = () => this.#healing.add('');
     const named = (name: string, namespace: string) => (event: { object: ApiObject }) => {
@@ -94,7 +95,8 @@ export class Bootstrap implements Component {
   }
 
   async #heal(): Promise<void> {
-    const { facts, client, cache } = this.#options;
+    const { client, cache } = this.#options;
+    const facts = this.#options.facts();
     await this.#ensureAll(bootstrapNamespaces());
     await this.#ensure({ ref: services, object: kubernetesService(facts) } as unknown as Wanted);
     const addresses = [...this.#options.apiAddresses()].sort();
