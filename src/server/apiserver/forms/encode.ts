@@ -1,7 +1,7 @@
-import { stringify as toYaml } from 'yaml';
 import { apiVersionOf, type GroupVersionKind, parseApiVersion } from '#api/meta/resource-ref.ts';
 import type { ApiObject, ListMeta } from '#api/meta/types.ts';
 import type { ProtobufCodec } from '#api/schema/protobuf.ts';
+import { formatYaml } from '#base/yaml.ts';
 import type { ResourceDefinition } from '../resource.ts';
 import { joinEntries } from '../state/bucket.ts';
 import type { Reply } from '../verbs/call.ts';
@@ -96,7 +96,7 @@ function listParts(
 
 /** Any value as JSON, YAML or protobuf; what protobuf cannot say becomes JSON. */
 export function encodeValue(value: unknown, { form, codec }: Pick<EncodeOptions, 'form' | 'codec'>): Encoded {
-  if (form.media === 'yaml') return { contentType: MEDIA_TYPES.yaml, parts: [Buffer.from(toYaml(value))] };
+  if (form.media === 'yaml') return { contentType: MEDIA_TYPES.yaml, parts: [Buffer.from(formatYaml(value))] };
   if (form.media === 'protobuf') {
     const typed = value as { kind?: string; apiVersion?: string };
     if (knows(codec, typed)) {

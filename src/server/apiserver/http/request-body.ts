@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http';
-import { isMap, isPair, isScalar, parseDocument, visit } from 'yaml';
 import { badRequest, tooLarge, unsupportedMediaType } from '#api/meta/errors.ts';
 import { parseStrictJson } from '#api/meta/strict-json.ts';
 import { isProtobuf, type ProtobufCodec, ProtobufError } from '#api/schema/protobuf.ts';
+import { parseYaml } from '#base/yaml.ts';
 import { MEDIA_TYPES } from '../forms/negotiate.ts';
 import type { DecodedBody, RequestBody } from '../verbs/call.ts';
 import { header } from './exchange.ts';
@@ -98,27 +98,11 @@ function decodeYaml(bytes: Buffer): DecodedBody {
       // Flow-style YAML may look like JSON at first.
     }
   }
-  const document = parseDocument(text, { version: '1.1', merge: true, uniqueKeys: false, prettyErrors: false });
-  const [error] = document.errors;
-  if (error !== undefined) throw badRequest(`error decoding YAML: ${error.message}`, error);
-  const duplicates: string[] = [];
-  visit(document, {
-    Map(_, { items }, path) {
-      const seen = new Set<string>();
-      for (const { key } of items) {
-        const name = isScalar(key) ? String(key.value) : String(key);
-        if (seen.has(name)) duplicates.push([...pathNames(path), name].join('.'));
-        seen.add(name);
-      }
-    },
-  });
-  return { value: document.toJS({ maxAliasCount: 100 }), duplicates };
-}
-
-function pathNames(path: readonly unknown[]): string[] {
-  return path.flatMap((node) =>
-    isPair(node) && isScalar(node.key) && !isMap(node.key) ? [String(node.key.value)] : [],
-  );
+  try {
+    return { value: parseYaml(text), duplicates: [] };
+  } catch (error) {
+    throw badRequest(`error decoding YAML: ${(error as Error).message.trimEnd()}`, error);
+  }
 }
 
 function unreadable(why: string, bytes: Buffer) {
