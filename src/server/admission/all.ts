@@ -4,6 +4,7 @@ import { certificateSubjectRestriction } from './certificate-subject-restriction
 import { defaultIngressClass } from './default-ingress-class.ts';
 import { defaultStorageClass } from './default-storage-class.ts';
 import { defaultTolerationSeconds } from './default-toleration-seconds.ts';
+import { limitRanger } from './limit-ranger.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import { persistentVolumeClaimResize } from './persistent-volume-claim-resize.ts';
 import type { AdmissionDeps, AdmissionPlugin } from './plugin.ts';
@@ -16,6 +17,7 @@ import { taintNodesByCondition } from './taint-nodes-by-condition.ts';
 /** In execution order, which is upstream's. Order is part of the contract. */
 export const allPlugins: readonly ((deps: AdmissionDeps) => AdmissionPlugin)[] = [
   namespaceLifecycle,
+  limitRanger,
   serviceAccount,
   taintNodesByCondition,
   priority,
