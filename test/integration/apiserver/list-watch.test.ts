@@ -1,8 +1,9 @@
+import { connect as connectTls } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { builtinResources } from '#api/catalogue.ts';
 import { configMaps, pods } from '#api/core/v1.ts';
 import { defineResource, type ResourceDefinition } from '#server/apiserver/resource.ts';
-import { apiRequest } from '../../support/api-request.ts';
+import { apiRequest, connectionOf } from '../../support/api-request.ts';
 import { openWatch } from '../../support/api-watch.ts';
 import { eventually } from '../../support/eventually.ts';
 import { startTestServer, type TestServer } from '../../support/test-server.ts';
@@ -367,4 +368,34 @@ test('the cache tells of changes and keeps its indexes', async () => {
   stop();
   expect(seen).toEqual(['ADDED p', 'DELETED p']);
   expect(cache.onNode(pods, 'n1')).toEqual([]);
+});
+
+test('a receiver that does not read is cut off', async () => {
+  const namespace = 'slow';
+  await create(namespace, 'a');
+  const { hostname, port, ca, cert, key } = connectionOf(server) as Record<string, string>;
+  const socket = connectTls({ host: hostname, port: Number(port), ca, cert, key, ALPNProtocols: ['http/1.1'] });
+  socket.write(`GET ${path(namespace)}?watch=1 HTTP/1.1\r\nHost: x\r\n\r\n`);
+  await new Promise((resolve) => socket.once('data', resolve));
+  socket.pause();
+  let closed = false;
+  socket.on('close', () => {
+    closed = true;
+  });
+  socket.on('error', () => {});
+  const watchers = () =>
+    apiRequest(server, '/metrics').then(({ text }) => Number(/^apiserver_registered_watchers (\d+)$/m.exec(text)?.[1]));
+  const before = await watchers();
+  const text = 'x'.repeat(1_000_000);
+  for (let i = 0; i < 40; i++) {
+    await server.client.patch(
+      configMaps,
+      { namespace, name: 'a' },
+      { data: { text, i: String(i) } },
+      { type: 'merge' },
+    );
+  }
+  await eventually(async () => expect(await watchers()).toBe(before - 1));
+  socket.resume();
+  await eventually(() => expect(closed).toBe(true));
 });

@@ -18,11 +18,14 @@ interface GroupVersionPath {
   readonly path: string;
 }
 
-/** The hash is kept for good; the text, which is long and asked for rarely, only as long as memory allows. */
+/** The hash is kept for good; the text, which is long and asked for in bursts, until nobody has asked for a while. */
 interface Kept {
   readonly hash: string;
-  readonly body: WeakRef<Buffer>;
+  body: Buffer | undefined;
+  forget: NodeJS.Timeout;
 }
+
+const KEEP_TEXT_MS = 60_000;
 
 /** The OpenAPI documents of everything served. Each is made when it is first asked for, and again after a change. */
 export class OpenApiDocuments {
@@ -42,7 +45,10 @@ export class OpenApiDocuments {
     this.#served = options.served;
     this.#schemas = options.schemas;
     this.#version = options.version;
-    options.served.onChange(() => this.#kept.clear());
+    options.served.onChange(() => {
+      for (const { forget } of this.#kept.values()) clearTimeout(forget);
+      this.#kept.clear();
+    });
   }
 
   /** `/openapi/v3`: where each group-version's document is. */
@@ -101,14 +107,20 @@ export class OpenApiDocuments {
 
   #get(name: string): OpenApiDocument | undefined {
     const kept = this.#kept.get(name);
-    const body = kept?.body.deref();
-    return kept === undefined || body === undefined ? undefined : { body, hash: kept.hash };
+    if (kept?.body === undefined) return undefined;
+    kept.forget.refresh();
+    return { body: kept.body, hash: kept.hash };
   }
 
   #keep(name: string, body: Buffer): OpenApiDocument {
-    const hash = this.#kept.get(name)?.hash ?? hashOf(body);
-    this.#kept.set(name, { hash, body: new WeakRef(body) });
-    return { body, hash };
+    const before = this.#kept.get(name);
+    clearTimeout(before?.forget);
+    const forget = setTimeout(() => {
+      kept.body = undefined;
+    }, KEEP_TEXT_MS).unref();
+    const kept: Kept = { hash: before?.hash ?? hashOf(body), body, forget };
+    this.#kept.set(name, kept);
+    return { body, hash: kept.hash };
   }
 }
 
