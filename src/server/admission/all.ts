@@ -9,6 +9,7 @@ import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import { persistentVolumeClaimResize } from './persistent-volume-claim-resize.ts';
 import type { AdmissionDeps, AdmissionPlugin } from './plugin.ts';
 import { priority } from './priority.ts';
+import { resourceQuota } from './resource-quota/resource-quota.ts';
 import { runtimeClass } from './runtime-class.ts';
 import { serviceAccount } from './service-account.ts';
 import { storageObjectInUseProtection } from './storage-object-in-use-protection.ts';
@@ -30,4 +31,5 @@ export const allPlugins: readonly ((deps: AdmissionDeps) => AdmissionPlugin)[] =
   certificateSigning,
   certificateSubjectRestriction,
   defaultIngressClass,
+  resourceQuota,
 ];
