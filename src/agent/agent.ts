@@ -13,6 +13,7 @@ import type { ClusterSettings } from './cluster-settings.ts';
 import type { NodeConfig } from './config.ts';
 import { Kubelet } from './kubelet/kubelet.ts';
 import { kubeletConfig } from './kubelet/kubelet-config.ts';
+import { kubeletServer, type NodeTls } from './kubelet-server.ts';
 import { BridgeNetwork } from './network/bridge-network.ts';
 import { BRIDGE } from './network/links.ts';
 import { DockerRuntime } from './runtime/docker/docker-runtime.ts';
@@ -27,6 +28,9 @@ export interface AgentOptions {
   readonly cache: Cache;
   /** Where the cache holds ConfigMaps and Secrets only by name: told of those in use. */
   readonly want?: (ref: ResourceRef, keys: readonly ObjectKey[]) => void;
+  readonly tls: NodeTls;
+  /** Program and arguments of the process that dials within pods; it calls `serveDials`. */
+  readonly dialHelper: readonly string[];
   readonly assets: AgentAssets;
   readonly log: Logger;
 }
@@ -66,26 +70,27 @@ export function agentComponents(options: AgentOptions): Component[] {
     pauseImage: options.assets.pauseImage,
     log: part('docker'),
   });
+  const kubeletOptions = kubeletConfig({
+    nodeName: config.nodeName,
+    nodeIps: [options.nodeIp],
+    nodeLabels: config.labels,
+    nodeTaints: config.taints.map(({ key, value, effect }) => ({
+      key,
+      effect,
+      ...(value !== undefined && { value }),
+    })),
+    clusterDns: settings.disabled.includes('dns') ? [] : [settings.clusterDns],
+    clusterDomain: settings.clusterDomain,
+    clusterCidr: settings.clusterCidr,
+    serviceCidr: settings.serviceCidr,
+    kubeletPort: config.kubeletPort,
+    kubernetesVersion: options.kubernetesVersion,
+    dataDir: stateDir,
+    logDir: config.logDir,
+    resolvConf: config.resolvConf,
+  });
   const kubelet = new Kubelet({
-    config: kubeletConfig({
-      nodeName: config.nodeName,
-      nodeIps: [options.nodeIp],
-      nodeLabels: config.labels,
-      nodeTaints: config.taints.map(({ key, value, effect }) => ({
-        key,
-        effect,
-        ...(value !== undefined && { value }),
-      })),
-      clusterDns: settings.disabled.includes('dns') ? [] : [settings.clusterDns],
-      clusterDomain: settings.clusterDomain,
-      clusterCidr: settings.clusterCidr,
-      serviceCidr: settings.serviceCidr,
-      kubeletPort: config.kubeletPort,
-      kubernetesVersion: options.kubernetesVersion,
-      dataDir: stateDir,
-      logDir: config.logDir,
-      resolvConf: config.resolvConf,
-    }),
+    config: kubeletOptions,
     client,
     cache,
     runtime,
@@ -93,7 +98,17 @@ export function agentComponents(options: AgentOptions): Component[] {
     ...(options.want && { want: options.want }),
     log,
   });
-  return [network, runtime, ...networking(options), kubelet];
+  const { tls, dialHelper } = options;
+  const server = kubeletServer({
+    kubelet,
+    config: kubeletOptions,
+    client,
+    runtime,
+    tls,
+    dialHelper,
+    log: part('kubelet/api'),
+  });
+  return [network, runtime, ...networking(options), kubelet, server];
 }
 
 /** Service rules and names; each can be left out. */

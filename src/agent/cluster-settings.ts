@@ -19,11 +19,6 @@ export interface ClusterSettings {
 /** Where the server publishes them for nodes. */
 export const SETTINGS_KEY = { namespace: 'kube-system', name: 'skiff-cluster' } as const;
 
-/** As the data of a ConfigMap. */
-export function settingsData(settings: ClusterSettings): Record<string, string> {
-  return { settings: JSON.stringify(settings) };
-}
-
 /** Asks the server, for as long as it takes, unless an earlier answer is on disk: a node starts alone. */
 export async function loadClusterSettings(
   client: Client,

@@ -12,7 +12,9 @@ import { type ServerConfig, serverConfig, serverOptions } from '#server/config.t
 import { createServer, type Server } from '#server/server.ts';
 import { type Assets, openAssets } from './assets.ts';
 import { defineCommand } from './command.ts';
+import { untilStopped } from './lifetime.ts';
 import { VERSION } from './product-version.ts';
+import { selfCommand } from './self.ts';
 
 const options = { ...serverOptions, ...nodeOptions };
 type Options = OptionValues<typeof options>;
@@ -43,7 +45,7 @@ export const server = defineCommand({
         'server started',
       );
       if (values['warm-up']) await exercise(created);
-      else await stopped(signal);
+      else await untilStopped(signal);
     } finally {
       await lifecycle.stop();
       log.info('server stopped');
@@ -108,6 +110,7 @@ async function ownNode(
   const user = { username: `system:node:${nodeName}`, groups: ['system:nodes', 'system:authenticated'] };
   const { clusterCidr, serviceCidr, clusterDns, clusterDomain, disabled } = config.server;
   const labels = { 'node-role.kubernetes.io/control-plane': '', ...config.node.labels };
+  const nodeTls = await created.nodeTls({ nodeName, nodeIp });
   return agentComponents({
     config: { ...config.node, labels },
     nodeIp,
@@ -115,17 +118,10 @@ async function ownNode(
     kubernetesVersion: VERSION.kubernetes,
     client: created.clientAs(user),
     cache: created.apiServer.cache,
-    // tls
+    tls: { current: () => nodeTls, onReload: () => () => {} },
+    dialHelper: selfCommand('dial'),
     assets,
     log,
-  });
-}
-
-/** Resolves when the process is asked to end. */
-function stopped(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    signal.addEventListener('abort', () => resolve(), { once: true });
   });
 }
 
