@@ -64,7 +64,7 @@ export function plainDefinitions(): ResourceDefinition[] {
 export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
   const ownDir = options.dataDir === undefined;
   const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'skiff-test-')));
-  const log = createLogger({ level: options.logLevel ?? 'error' });
+  const log = createLogger({ level: options.logLevel ?? 'silent' });
   const signal = AbortSignal.timeout(30_000);
   const store = options.store ?? new SqliteKvStore({ path: join(dataDir, 'state.db'), log });
   if (options.store === undefined) await store.start(signal);

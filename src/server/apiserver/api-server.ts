@@ -192,7 +192,7 @@ export class ApiServer implements Component {
     const openApi = new OpenApiDocuments({ discovery, served: this.#served, schemas, version: gitVersion });
     const own: HealthCheck[] = [
       { name: 'ping', check: () => undefined },
-      { name: 'etcd', check: () => (this.#served.all.length > 0 ? undefined : 'the state is not loaded') },
+      { name: 'etcd', check: () => (this.#served.all.length > 0 ? this.#state.writeError : 'the state is not loaded') },
       { name: 'shutdown', check: () => (this.#isServing ? undefined : 'the server is stopping') },
     ];
     return new ApiHandler({

@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { configMaps } from '#api/core/v1.ts';
+import { StoreError } from '#kvstore/kvstore.ts';
+import { MemoryKvStore } from '../../fakes/memory-kvstore.ts';
 import { type ApiRequestOptions, apiRequest } from '../../support/api-request.ts';
 import { startTestServer, type TestServer } from '../../support/test-server.ts';
 
@@ -211,4 +213,23 @@ describe('authorization', () => {
       'configmaps is forbidden: User "joe" cannot list resource "configmaps" in API group "" at the cluster scope',
     );
   });
+});
+
+test('a store that cannot write is told as such, and shows in readiness until it can again', async () => {
+  const store = new MemoryKvStore();
+  await store.start();
+  await using broken = await startTestServer({ store });
+  const write = store.write.bind(store);
+  store.write = () => Promise.reject(new StoreError('Cannot write to the database: the disk is full; free some space'));
+  const request = { method: 'POST', body: { metadata: { name: 'x' } } };
+  const refused = await apiRequest(broken, CM, request);
+  expect([refused.code, refused.json.message]).toEqual([
+    500,
+    'Internal error occurred: Cannot write to the database: the disk is full; free some space',
+  ]);
+  expect((await apiRequest(broken, '/readyz')).text).toContain('[-]etcd failed: reason withheld');
+  expect((await apiRequest(broken, CM)).code).toBe(200);
+  store.write = write;
+  expect((await apiRequest(broken, CM, request)).code).toBe(201);
+  expect((await apiRequest(broken, '/readyz')).text).toBe('ok');
 });

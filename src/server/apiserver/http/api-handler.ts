@@ -86,6 +86,8 @@ export class ApiHandler {
       if (resource === undefined) await serveNonResource(this.#deps.nonResource, exchange);
       else isStream = await this.#serveResource(exchange, resource);
     } catch (error) {
+      // Nobody is there any more to be told.
+      if (exchange.signal.aborted) return;
       const status = toStatusError(error);
       if (status.reason === 'InternalError') this.#logFailure(exchange, status, error);
       await exchange.fail(status);

@@ -1,7 +1,7 @@
 import { keyOf, keyString, type ObjectKey, type ResourceRef } from '#api/meta/resource-ref.ts';
 import type { ApiObject } from '#api/meta/types.ts';
 import type { Logger } from '#base/logger.ts';
-import type { KeyValue, KvStore, StoreEvent } from '#kvstore/kvstore.ts';
+import type { KeyValue, KvStore, StoreEvent, Write, WriteResult } from '#kvstore/kvstore.ts';
 import { encodeStored, withRevision } from './encoding.ts';
 import { atRevision, type Entry, makeEntry, type ResourceEvent } from './entry.ts';
 import { ResourceState } from './resource-state.ts';
@@ -43,6 +43,7 @@ export class ClusterState {
   readonly #revisionWaiters = new Set<() => void>();
   readonly #revisionListeners = new Set<() => void>();
   #revision = 0;
+  #writeError: string | undefined;
   #unwatch: (() => void) | undefined;
 
   constructor({ store, log }: { store: KvStore; log: Logger }) {
@@ -53,6 +54,11 @@ export class ClusterState {
   /** Revision of the newest event applied. */
   get revision(): number {
     return this.#revision;
+  }
+
+  /** Why the store refused the latest write; undefined as long as it takes them. */
+  get writeError(): string | undefined {
+    return this.#writeError;
   }
 
   get resources(): Iterable<ResourceState> {
@@ -122,7 +128,7 @@ export class ClusterState {
     this.#written.set(value, object);
     const key = keyString(keyOf(object));
     const expect = { modRevision: expectRevision };
-    const result = await this.#store.write({
+    const result = await this.#write({
       type: 'put',
       key: storePrefix(id) + key,
       value,
@@ -145,7 +151,7 @@ export class ClusterState {
     const name = keyString(key);
     const previous = this.resource(id)?.get(name);
     const expect = { modRevision: expectRevision };
-    const result = await this.#store.write({ type: 'delete', key: storePrefix(id) + name, expect });
+    const result = await this.#write({ type: 'delete', key: storePrefix(id) + name, expect });
     if (!result.ok) return refused(name, result.current);
     if (result.previous === undefined) return { ok: false, current: undefined };
     const { value } = result.previous;
@@ -182,6 +188,17 @@ export class ClusterState {
   /** Older states and events straight from the store. */
   get history(): Pick<KvStore, 'range' | 'watch' | 'compactedRevision'> {
     return this.#store;
+  }
+
+  async #write(write: Write): Promise<WriteResult> {
+    try {
+      const result = await this.#store.write(write);
+      this.#writeError = undefined;
+      return result;
+    } catch (error) {
+      this.#writeError = (error as Error).message;
+      throw error;
+    }
   }
 
   #load(storeKey: string, value: Buffer, revision: number): void {

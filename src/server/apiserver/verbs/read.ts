@@ -79,7 +79,7 @@ async function continueList(
 
 async function listPage(deps: VerbDeps, call: Call, page: Page): Promise<Reply> {
   const { options, selection, revision } = page;
-  const candidates = await entriesAt(deps, call, page);
+  const { candidates, remaining } = await candidatesAt(deps, call, page);
   const entries: Entry[] = [];
   let index = 0;
   const full = options.limit > 0 ? options.limit : Number.POSITIVE_INFINITY;
@@ -88,35 +88,46 @@ async function listPage(deps: VerbDeps, call: Call, page: Page): Promise<Reply> 
     if (entry !== undefined && (selection.isEverything || selection.matches(entry.object))) entries.push(entry);
   }
   const meta: ListMeta = { resourceVersion: String(revision) };
+  const rest = candidates.length - index + remaining;
   const last = candidates[index - 1];
-  if (index < candidates.length && last !== undefined) {
+  if (rest > 0 && last !== undefined) {
     meta.continue = formatToken(revision, `${relativeKey(last.key, selection.namespace)}\0`);
-    if (selection.isEverything) meta.remainingItemCount = candidates.length - index;
+    if (selection.isEverything) meta.remainingItemCount = rest;
   }
   return { type: 'list', meta, entries };
 }
 
-/** All entries from `start` on as of the page's revision: from memory when nothing has changed since, else from the store. */
-async function entriesAt({ state }: VerbDeps, { served }: Call, page: Page): Promise<readonly Entry[]> {
-  const { selection, revision, start } = page;
+interface Candidates {
+  readonly candidates: readonly Entry[];
+  /** Further ones that were left in the store. */
+  readonly remaining: number;
+}
+
+/** The entries from `start` on as of the page's revision: from memory when nothing has changed since, else from the store. */
+async function candidatesAt({ state }: VerbDeps, { served }: Call, page: Page): Promise<Candidates> {
+  const { options, selection, revision, start } = page;
   const resource = served.state;
-  if (resource === undefined) return [];
+  if (resource === undefined) return { candidates: [], remaining: 0 };
   const prefix = selection.namespace === undefined ? '' : `${selection.namespace}/`;
   const from = prefix + start;
   if (isUnchangedSince(resource, revision)) {
     const bucket = resource.bucket(selection.namespace);
     const entries = bucket.entries.slice(start === '' ? 0 : bucket.indexOf(from));
-    return served.isStoredForm ? entries : entries.map((entry) => served.show(entry));
+    const candidates = served.isStoredForm ? entries : entries.map((entry) => served.show(entry));
+    return { candidates, remaining: 0 };
   }
   try {
-    const { items } = await state.history.range({
+    const { items, remaining } = await state.history.range({
       prefix: resource.prefix + prefix,
       start: resource.prefix + from,
       revision,
+      // What a selector will leave of them nobody knows before they are read.
+      ...(selection.isEverything && options.limit > 0 && { limit: options.limit }),
     });
-    return items.map(({ key, value, modRevision }) =>
+    const candidates = items.map(({ key, value, modRevision }) =>
       served.show(makeEntry({ key: key.slice(resource.prefix.length), value, revision: modRevision })),
     );
+    return { candidates, remaining };
   } catch (error) {
     if (!(error instanceof CompactedError)) throw error;
     throw start === '' ? expired('The resourceVersion for the provided list is too old.') : tokenExpired(start);
