@@ -2,6 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { deployments } from '#api/apps/v1.ts';
 import { builtinResources } from '#api/catalogue.ts';
 import { configMaps, pods } from '#api/core/v1.ts';
+import { ProtobufCodec } from '#api/schema/protobuf.ts';
+import { BuiltinSchemas } from '#api/schema/registry.ts';
 import { defineResource } from '#server/apiserver/resource.ts';
 import { apiRequest } from '../../support/api-request.ts';
 import { startTestServer, type TestServer } from '../../support/test-server.ts';
@@ -313,6 +315,15 @@ describe('patch', () => {
     ]);
   });
 
+  test('applying the same again changes nothing', async () => {
+    const path = `${DEPLOYMENTS}/again?fieldManager=m`;
+    const { status: _, ...config } = deployment('again');
+    const first = await patch(path, config, 'apply-patch+yaml');
+    const second = await patch(path, config, 'apply-patch+yaml');
+    expect([first.code, second.code]).toEqual([201, 200]);
+    expect(second.json.metadata).toEqual(first.json.metadata);
+  });
+
   test('an unknown patch type is 415', async () => {
     await post(CM, configMap('type'));
     expect((await patch(`${CM}/type`, {}, 'json')).code).toBe(415);
@@ -402,6 +413,21 @@ describe('delete', () => {
     const { code, json } = await remove(`${CM}/pre`, { preconditions: { uid: 'x' } });
     expect(code).toBe(409);
     expect(json.message).toContain('the UID in the precondition (x) does not match the UID in record');
+  });
+
+  test('options may come as protobuf of any group-version', async () => {
+    await post(CM, configMap('by-protobuf'));
+    const options = { kind: 'DeleteOptions', apiVersion: 'apps/v1', preconditions: { uid: 'x' } };
+    const body = Buffer.from(new ProtobufCodec(new BuiltinSchemas()).encode(options));
+    const headers = { 'content-type': 'application/vnd.kubernetes.protobuf' };
+    const { code } = await apiRequest(server, `${CM}/by-protobuf`, { method: 'DELETE', body, headers });
+    expect(code).toBe(409);
+  });
+
+  test.each(['[]', 'null', '{"kind":"Pod"}', '{"gracePeriodSeconds":"x"}'])('refuses options like %s', async (body) => {
+    await post(CM, configMap('odd-options'));
+    const headers = { 'content-type': 'application/json' };
+    expect((await apiRequest(server, `${CM}/odd-options`, { method: 'DELETE', body, headers })).code).toBe(400);
   });
 
   test('a collection goes with its selector', async () => {

@@ -1,10 +1,11 @@
 import { badRequest, invalid } from '#api/meta/errors.ts';
 import { goQuote } from '#api/meta/go-text.ts';
+import { isJsonObject } from '#api/meta/json.ts';
 import { validateFieldManager } from '#api/meta/object-meta.ts';
 import type { DeleteOptions } from '#api/meta/types.ts';
 import { type FieldError, forbiddenField, invalidValue, notSupported, required } from '#api/meta/validation.ts';
 import { isTrue } from '../http/request-info.ts';
-import type { Call } from './call.ts';
+import type { Call, RequestBody } from './call.ts';
 
 export type FieldValidation = 'Ignore' | 'Warn' | 'Strict';
 
@@ -179,7 +180,7 @@ export interface DeleteRequest {
 /** Options of a delete: the body if there is one, else the query. Throws 422 for what they do not allow. */
 export function parseDeleteOptions(call: Call): DeleteRequest {
   const { body, query } = call;
-  const options = body.isEmpty ? deleteOptionsFromQuery(query) : (body.decode().value as DeleteOptions);
+  const options = body.isEmpty ? deleteOptionsFromQuery(query) : deleteOptionsFromBody(body);
   const { gracePeriodSeconds, propagationPolicy, orphanDependents, preconditions } = options;
   const dryRun = (options.dryRun ?? []).filter((value) => value !== '');
   const errors = validateDryRun(dryRun);
@@ -201,6 +202,19 @@ export function parseDeleteOptions(call: Call): DeleteRequest {
     uid: preconditions?.uid,
     resourceVersion: preconditions?.resourceVersion,
   };
+}
+
+function deleteOptionsFromBody(body: RequestBody): DeleteOptions {
+  const { value } = body.decode();
+  if (!isJsonObject(value) || (value['kind'] ?? 'DeleteOptions') !== 'DeleteOptions') {
+    throw badRequest('the body of a delete must be DeleteOptions');
+  }
+  const { gracePeriodSeconds } = value;
+  if (gracePeriodSeconds !== undefined && gracePeriodSeconds !== null && !Number.isInteger(gracePeriodSeconds)) {
+    throw badRequest('DeleteOptions.gracePeriodSeconds must be a whole number');
+  }
+  // Go reads null as absent.
+  return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== null));
 }
 
 function deleteOptionsFromQuery(query: URLSearchParams): DeleteOptions {
