@@ -159,7 +159,10 @@ export class Kubelet implements Component {
       podsDir,
       networkReady: (signal) => this.#network.ready(signal),
       reportStatus: (podUid, signal) => this.status.flush(podUid, signal),
-      onForgotten: (podUid) => this.#source.forget(podUid),
+      onForgotten: (podUid) => {
+        this.#source.forget(podUid);
+        this.status.forget(podUid);
+      },
       log: part('pods'),
     };
     this.#workers = new PodWorkers({

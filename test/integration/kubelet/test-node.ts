@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,8 +18,10 @@ import {
   pods,
 } from '#api/core/v1.ts';
 import { createLogger } from '#base/logger.ts';
+import { ServiceAccountTokens } from '#server/apiserver/authn/service-account-tokens.ts';
+import { allResources } from '#server/resources/all.ts';
 import { eventually } from '#test/support/eventually.ts';
-import { startTestServer, type TestServer } from '#test/support/test-server.ts';
+import { ALLOW_ALL, startTestServer, type TestServer } from '#test/support/test-server.ts';
 
 /** Addresses without any wires. */
 export class UnwiredNetwork implements PodNetwork {
@@ -72,7 +75,7 @@ export class TestNode {
   }
 
   static async start(options: TestNodeOptions): Promise<TestNode> {
-    const server = await startTestServer();
+    const server = await startServer();
     const dataDir = await mkdtemp(join(tmpdir(), 'skiff-kubelet-'));
     const node = new TestNode(server, dataDir, options);
     for (const name of ['default', 'kube-node-lease'])
@@ -162,6 +165,27 @@ export class TestNode {
     };
     return new Kubelet(options);
   }
+}
+
+/** With the real rules of every resource, and tokens. */
+async function startServer(): Promise<TestServer> {
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const started: { server?: TestServer } = {};
+  const running = () => {
+    if (started.server === undefined) throw new Error('The server has not started yet');
+    return started.server;
+  };
+  const definitions = allResources({
+    serviceCidr: '10.43.0.0/16',
+    nodePorts: [30000, 32767],
+    authorizer: () => ALLOW_ALL,
+    authenticator: () => ({ review: (review) => ({ ...review, status: { authenticated: false } }) }),
+    tokens: () =>
+      new ServiceAccountTokens({ key: { privateKey, publicKey, keyId: 'k1' }, cache: running().apiServer.cache }),
+    client: () => running().client,
+  });
+  started.server = await startTestServer({ definitions });
+  return started.server;
 }
 
 export const containerOf = (pod: Pod, name = 'app'): ContainerStatus | undefined =>

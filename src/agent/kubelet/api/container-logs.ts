@@ -1,5 +1,4 @@
 import type { ServerResponse } from 'node:http';
-import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { ContainerRuntime, LogOptions } from '#agent/runtime/container-runtime.ts';
 import { RuntimeError } from '#agent/runtime/container-runtime.ts';
@@ -117,8 +116,8 @@ export async function sendLog(
   // The client shall see that following has begun before there is a line.
   response.flushHeaders();
   try {
-    if (query.limitBytes === undefined) await pipeline(log, response);
-    else await pipeline(log, limit(query.limitBytes), response);
+    const { limitBytes = Number.POSITIVE_INFINITY } = query;
+    await pipeline(log, (source: AsyncIterable<Buffer>) => limited(source, limitBytes), response);
   } catch (error) {
     if (!abort.signal.aborted && !response.writableFinished) throw error;
   } finally {
@@ -126,15 +125,12 @@ export async function sendLog(
   }
 }
 
-function limit(bytes: number): Transform {
+/** Ends both sides once so much has passed. */
+async function* limited(source: AsyncIterable<Buffer>, bytes: number): AsyncGenerator<Buffer> {
   let left = bytes;
-  return new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      const part = chunk.subarray(0, left);
-      left -= part.length;
-      this.push(part);
-      if (left === 0) this.push(null);
-      done();
-    },
-  });
+  for await (const chunk of source) {
+    yield chunk.subarray(0, left);
+    left -= chunk.length;
+    if (left <= 0) return;
+  }
 }

@@ -80,6 +80,10 @@ export class StatusManager {
     return this.#compute(record);
   }
 
+  forget(podUid: string): void {
+    this.#written.delete(podUid);
+  }
+
   async stop(): Promise<void> {
     await this.#queue.stop();
   }
