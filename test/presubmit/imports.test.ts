@@ -40,9 +40,6 @@ const OWNERS: Readonly<Record<string, string>> = {
   yaml: 'src/base/yaml.ts',
   pino: 'src/base/logger.ts',
   ws: 'src/base/',
-  'dns-packet': 'src/dns/',
-  '@peculiar/x509': 'src/server/pki/',
-  jose: 'src/server/',
 };
 
 interface Import {
