@@ -139,7 +139,7 @@ build() {
     # shellcheck disable=SC2086
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $need >/dev/null
   fi
-  [ -d "$1/node_modules/esbuild" ] || (cd "$1" && npm ci --silent --no-audit --no-fund)
+  [ -d "$1/node_modules/esbuild" ] || (cd "$1" && npm ci --loglevel=error --no-audit --no-fund)
   (cd "$1" && npm run --silent build)
 }
 
