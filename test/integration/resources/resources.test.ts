@@ -125,6 +125,19 @@ describe('pods', () => {
     expect(nowhere.message).toBe('Binding "oldbind" is invalid: target.name: Required value');
   });
 
+  test('are bound under their own name, and forget where they were meant to go', async () => {
+    const created = await server.client.create(pods, pod('nominated'));
+    await server.client.updateStatus(pods, { ...created, status: { ...created.status, nominatedNodeName: 'n5' } });
+    const bind = (name: string) =>
+      server.client.createSubresource(pods, at('nominated'), 'binding', {
+        metadata: { name },
+        target: { kind: 'Node', name: 'n1' },
+      });
+    expect((await refusal(bind('other'))).message).toBe('name in URL does not match name in Binding object');
+    await bind('nominated');
+    expect((await server.client.get(pods, at('nominated'))).status?.nominatedNodeName).toBeUndefined();
+  });
+
   test('do not move by a write to their status, whoever writes', async () => {
     const created = await server.client.create(pods, pod('still'));
     await server.client.updateStatus(pods, {
@@ -406,12 +419,10 @@ describe('tokens', () => {
 describe('rights', () => {
   const may = async (attributes: object) =>
     (
-      await server
-        .clientAs(jane)
-        .create<SelfSubjectAccessReview>(selfSubjectAccessReviews, {
-          metadata: { name: '' },
-          spec: { resourceAttributes: attributes },
-        })
+      await server.clientAs(jane).create<SelfSubjectAccessReview>(selfSubjectAccessReviews, {
+        metadata: { name: '' },
+        spec: { resourceAttributes: attributes },
+      })
     ).status?.allowed;
 
   test('follow roles at once', async () => {
@@ -456,12 +467,10 @@ describe('rights', () => {
 
   test('cannot be handed out by who has them not', async () => {
     const give = (verbs: string[]) =>
-      server
-        .clientAs(jane)
-        .create(roles, {
-          metadata: at(`gift-${verbs.join('-')}`),
-          rules: [{ apiGroups: [''], resources: ['pods'], verbs }],
-        });
+      server.clientAs(jane).create(roles, {
+        metadata: at(`gift-${verbs.join('-')}`),
+        rules: [{ apiGroups: [''], resources: ['pods'], verbs }],
+      });
     await give(['get']);
     const error = await refusal(give(['delete']));
     expect([error.code, error.reason]).toEqual([403, 'Forbidden']);
@@ -469,13 +478,11 @@ describe('rights', () => {
       'is attempting to grant RBAC permissions not currently held:\n{APIGroups:[""], Resources:["pods"], Verbs:["delete"]}',
     );
     const bind = await refusal(
-      server
-        .clientAs(jane)
-        .create(roleBindings, {
-          metadata: at('up'),
-          roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'asker-not' },
-          subjects: [],
-        }),
+      server.clientAs(jane).create(roleBindings, {
+        metadata: at('up'),
+        roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'asker-not' },
+        subjects: [],
+      }),
     );
     expect(bind.message).toContain('clusterroles.rbac.authorization.k8s.io "asker-not" not found');
   });

@@ -12,7 +12,10 @@ import { type ServiceAccountTokens, TokenRefused, type VerifiedToken } from './s
 export const ANONYMOUS: UserInfo = { username: 'system:anonymous', groups: ['system:unauthenticated'] };
 
 /** Who the server is to itself: it may do everything, and only its own writes bear this name. */
-export const SERVER_USER: UserInfo = { username: 'system:apiserver', groups: ['system:masters', 'system:authenticated'] };
+export const SERVER_USER: UserInfo = {
+  username: 'system:apiserver',
+  groups: ['system:masters', 'system:authenticated'],
+};
 
 export interface ServerAuthenticatorOptions {
   readonly certificates: ClientCertificates;

@@ -1,6 +1,6 @@
 import type { Binding, Pod } from '#api/core/v1.ts';
 import { pods } from '#api/core/v1.ts';
-import { conflict, invalid, isConflict, notFound } from '#api/meta/errors.ts';
+import { badRequest, conflict, invalid, isConflict, notFound } from '#api/meta/errors.ts';
 import { formatTime } from '#api/meta/time.ts';
 import type { ApiObject } from '#api/meta/types.ts';
 import { notSupported, required } from '#api/meta/validation.ts';
@@ -16,6 +16,7 @@ const MAX_ATTEMPTS = 5;
 export async function bindPod(name: string, body: ApiObject, context: BindContext): Promise<unknown> {
   const binding = body as Binding;
   const { target } = binding;
+  if (binding.metadata.name !== name) throw badRequest('name in URL does not match name in Binding object');
   const errors = [
     ...(target?.kind !== undefined && target.kind !== '' && target.kind !== 'Node'
       ? [notSupported('target.kind', target.kind, ['Node', '<empty>'])]
@@ -45,6 +46,8 @@ async function bindOnce(
   if (pod === undefined) throw notFound(pods, name);
   const why = refusal(pod, binding);
   if (why !== undefined) throw conflict({ group: '', plural: 'pods/binding' }, name, why);
+  // Where the pod was meant to go no longer matters once it has a place.
+  const { nominatedNodeName: _, ...status } = pod.status ?? {};
   const bound: Pod = {
     ...pod,
     metadata: {
@@ -53,7 +56,7 @@ async function bindOnce(
       labels: { ...pod.metadata.labels, ...binding.metadata.labels },
     },
     spec: { ...pod.spec, nodeName: binding.target.name },
-    status: { ...pod.status, conditions: scheduled(pod, now) },
+    status: { ...status, conditions: scheduled(pod, now) },
   };
   await client.updateStatus(pods, bound, { dryRun, signal });
 }
