@@ -64,6 +64,15 @@ test('writes an event that names its object and its reporter', async () => {
   });
 });
 
+test('names sort events of the same moment in their order', async () => {
+  const { store, recorder } = setUp();
+  const reasons = ['Scheduled', 'Pulled', 'Created', 'Started'];
+  for (const reason of reasons) recorder.event(pod, 'Normal', reason, reason);
+  await recorder.flush();
+  const sorted = [...store.events.keys()].sort().map((name) => store.events.get(name)?.reason);
+  expect(sorted).toEqual(reasons);
+});
+
 test('raises the count of the event it has written before', async () => {
   const { store, recorder, pass } = setUp();
   recorder.event(pod, 'Warning', 'BackOff', 'again');

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomInt } from 'node:crypto';
 import { type Event, events, type ObjectReference } from '#api/core/v1.ts';
 import { isNotFound } from '#api/meta/errors.ts';
 import { formatTime } from '#api/meta/time.ts';
@@ -33,6 +33,7 @@ export class EventRecorder {
   readonly #waiting: Occurrence[] = [];
   #sending: Promise<void> | undefined;
   #isStopped = false;
+  #lastStamp = 0n;
 
   constructor(options: EventRecorderOptions) {
     this.#options = options;
@@ -100,17 +101,29 @@ export class EventRecorder {
         if (!isNotFound(error)) throw error;
       }
     }
-    const event = this.#newEvent(occurrence, namespace, time);
+    const event = this.#newEvent(occurrence, { namespace, time, stamp: this.#stamp(occurrence.lastMs) });
     occurrence.series.name = event.metadata.name;
     await this.#options.client.create(events, event);
   }
 
-  #newEvent({ reference, type, reason, message, series }: Occurrence, namespace: string, time: string): Event {
+  /** Grows with each event. kubectl keeps the order of names among events of the same second. */
+  #stamp(timeMs: number): string {
+    const fresh = BigInt(timeMs) * 1_000_000n + BigInt(randomInt(1_000_000));
+    const sinceLast = this.#lastStamp + 1n;
+    const isSameMs = fresh / 1_000_000n <= this.#lastStamp / 1_000_000n;
+    this.#lastStamp = isSameMs ? sinceLast : fresh;
+    return this.#lastStamp.toString(16).padStart(16, '0');
+  }
+
+  #newEvent(
+    { reference, type, reason, message, series }: Occurrence,
+    { namespace, time, stamp }: { namespace: string; time: string; stamp: string },
+  ): Event {
     const { component, host } = this.#options;
     return {
       apiVersion: 'v1',
       kind: 'Event',
-      metadata: { name: `${reference.name ?? ''}.${randomBytes(8).toString('hex')}`, namespace },
+      metadata: { name: `${reference.name ?? ''}.${stamp}`, namespace },
       involvedObject: { ...reference },
       reason,
       message,
