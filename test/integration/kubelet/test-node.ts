@@ -19,6 +19,7 @@ import {
 } from '#api/core/v1.ts';
 import { createLogger } from '#base/logger.ts';
 import { ServiceAccountTokens } from '#server/apiserver/authn/service-account-tokens.ts';
+import type { NodeDialer } from '#server/apiserver/node-proxy/node-dialer.ts';
 import { allResources } from '#server/resources/all.ts';
 import { eventually } from '#test/support/eventually.ts';
 import { ALLOW_ALL, startTestServer, type TestServer } from '#test/support/test-server.ts';
@@ -54,6 +55,7 @@ export interface TestNodeOptions {
   readonly runtime: ContainerRuntime;
   readonly network?: PodNetwork;
   readonly config?: Partial<KubeletConfig>;
+  readonly nodeDialer?: NodeDialer;
 }
 
 export const NODE = 'node-1';
@@ -63,6 +65,7 @@ export class TestNode {
   readonly server: TestServer;
   readonly network: PodNetwork;
   readonly dataDir: string;
+  readonly config: KubeletConfig;
   readonly #options: TestNodeOptions;
   kubelet: Kubelet;
 
@@ -71,11 +74,18 @@ export class TestNode {
     this.dataDir = dataDir;
     this.#options = options;
     this.network = options.network ?? new UnwiredNetwork();
+    this.config = kubeletConfig({
+      nodeName: NODE,
+      nodeIps: ['192.0.2.1'],
+      dataDir,
+      logDir: join(dataDir, 'log'),
+      ...options.config,
+    });
     this.kubelet = this.#build();
   }
 
   static async start(options: TestNodeOptions): Promise<TestNode> {
-    const server = await startServer();
+    const server = await startServer(options.nodeDialer);
     const dataDir = await mkdtemp(join(tmpdir(), 'skiff-kubelet-'));
     const node = new TestNode(server, dataDir, options);
     for (const name of ['default', 'kube-node-lease'])
@@ -146,14 +156,7 @@ export class TestNode {
   }
 
   #build(): Kubelet {
-    const { server, network, dataDir } = this;
-    const config = kubeletConfig({
-      nodeName: NODE,
-      nodeIps: ['192.0.2.1'],
-      dataDir,
-      logDir: join(dataDir, 'log'),
-      ...this.#options.config,
-    });
+    const { server, network, config } = this;
     const log = createLogger({ level: process.env['SKIFF_TEST_LOG'] === 'debug' ? 'debug' : 'silent' });
     const options: KubeletOptions = {
       config,
@@ -168,7 +171,7 @@ export class TestNode {
 }
 
 /** With the real rules of every resource, and tokens. */
-async function startServer(): Promise<TestServer> {
+async function startServer(nodeDialer?: NodeDialer): Promise<TestServer> {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const started: { server?: TestServer } = {};
   const running = () => {
@@ -184,7 +187,7 @@ async function startServer(): Promise<TestServer> {
       new ServiceAccountTokens({ key: { privateKey, publicKey, keyId: 'k1' }, cache: running().apiServer.cache }),
     client: () => running().client,
   });
-  started.server = await startTestServer({ definitions });
+  started.server = await startTestServer({ definitions, ...(nodeDialer && { nodeDialer }) });
   return started.server;
 }
 

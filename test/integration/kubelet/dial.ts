@@ -1,0 +1,3 @@
+import { serveDials } from '#agent/kubelet/port-forward/dial-helper.ts';
+
+serveDials(process, () => process.exit());
