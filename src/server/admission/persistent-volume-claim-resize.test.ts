@@ -35,6 +35,12 @@ describe('growing a claim', () => {
       why: FIXED,
     },
     {
+      name: 'needs the same class as before',
+      object: sized('2Gi'),
+      old: sized('1Gi', { storageClassName: 'fixed' }),
+      why: FIXED,
+    },
+    {
       name: 'needs a class',
       object: sized('2Gi', { storageClassName: '' }),
       old: sized('1Gi', { storageClassName: '' }),
