@@ -14,7 +14,9 @@ export interface OptionSpec<T = unknown> {
 }
 
 export type OptionSpecs = Readonly<Record<string, OptionSpec>>;
-export type OptionValues<S extends OptionSpecs> = { readonly [K in keyof S]: S[K] extends OptionSpec<infer T> ? T : never };
+export type OptionValues<S extends OptionSpecs> = {
+  readonly [K in keyof S]: S[K] extends OptionSpec<infer T> ? T : never;
+};
 
 /** Bad flags, environment or configuration: the message names every problem and its cure. Exit code 2. */
 export class UsageError extends Error {

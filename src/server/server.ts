@@ -43,6 +43,8 @@ export interface ServerOptions {
   readonly version: string;
   readonly assets: ServerAssets;
   readonly log: Logger;
+  /** The clock that controllers go by; given so that tests can turn it. */
+  readonly now?: () => number;
 }
 
 export interface ServerAssets {
@@ -253,7 +255,7 @@ interface LoopParts extends ServerOptions {
 }
 
 /** Controllers and the scheduler, each speaking as the user that upstream gives it. */
-function controlLoops({ config, pki, apiServer, log }: LoopParts): Component[] {
+function controlLoops({ config, pki, apiServer, log, now = Date.now }: LoopParts): Component[] {
   const { cache, catalogue } = apiServer;
   const tokens = new ServiceAccountTokens({ key: pki.serviceAccountKey, cache });
   const cluster: ClusterFacts = {
@@ -274,7 +276,7 @@ function controlLoops({ config, pki, apiServer, log }: LoopParts): Component[] {
       catalogue,
       cluster,
       events: new EventRecorder({ client, component: name, log: log.child({ component: 'events' }) }),
-      now: Date.now,
+      now,
     };
   };
   const controllers = allControllers.map(({ name, create }) => create(deps(name)));

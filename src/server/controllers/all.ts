@@ -11,6 +11,7 @@ import { podGarbageCollector } from './pod-garbage-collector.ts';
 import { replicaSetController, replicationControllerController } from './replicaset.ts';
 import { serviceAccountTokenController } from './service-account-token.ts';
 import { serviceLoadBalancerController } from './service-load-balancer.ts';
+import { claimProtectionController, volumeProtectionController } from './storage-protection.ts';
 import { taintEvictionController } from './taint-eviction.ts';
 
 /** A controller with the name of the service account it speaks as. */
@@ -38,5 +39,7 @@ export const allControllers: readonly ControllerEntry[] = [
   { name: 'replicaset-controller', create: replicaSetController },
   { name: 'replication-controller', create: replicationControllerController },
   { name: 'deployment-controller', create: deploymentController },
+  { name: 'pvc-protection-controller', create: claimProtectionController },
+  { name: 'pv-protection-controller', create: volumeProtectionController },
   { name: 'pod-garbage-collector', create: podGarbageCollector },
 ];
