@@ -40,7 +40,7 @@ export function volumeProtectionController({ client, cache }: ControllerDeps): C
   };
 }
 
-/** A pod that has not been given a node does not hold a claim, unless it never will be asked: it may still be deleted. */
+/** A pod without a node uses nothing yet, and one that has ended nothing any more. */
 function isUser(pod: Pod, claim: string): boolean {
   return Boolean(pod.spec.nodeName) && !isPodTerminal(pod) && claimsOf(pod).includes(claim);
 }
