@@ -93,7 +93,7 @@ export class Kubelet implements Component {
       runtime,
       config,
       recorder: this.#recorder,
-      problems: () => this.#problems(),
+      problems: (wasReady) => this.#problems(wasReady),
       log: part('node'),
     });
     const node: NodeFacts = {
@@ -231,9 +231,10 @@ export class Kubelet implements Component {
     this.#workers.wake(podUid);
   }
 
-  #problems(): string[] {
-    const problem = this.#network.problem;
-    return problem === undefined ? [] : [problem];
+  #problems(wasReady: boolean): string[] {
+    const { problem, isSettling } = this.#network;
+    // A node that starts again is as ready as it was until it is known not to be: its pods serve all the while.
+    return problem === undefined || (isSettling && wasReady) ? [] : [problem];
   }
 
   async #dns(): Promise<DnsSettings> {

@@ -18,8 +18,8 @@ export interface NodeManagerDeps {
   readonly runtime: ContainerRuntime;
   readonly config: KubeletConfig;
   readonly recorder: EventRecorder;
-  /** What keeps the node from running pods, beside a missing engine. */
-  readonly problems: () => readonly string[];
+  /** What keeps the node from running pods, beside a missing engine. `wasReady` is what the API was told last. */
+  readonly problems: (wasReady: boolean) => readonly string[];
   readonly log: Logger;
 }
 
@@ -95,10 +95,11 @@ export class NodeManager {
   }
 
   async #report(signal: AbortSignal): Promise<void> {
-    const observation = await this.#observe(signal);
-    if (observation === undefined) return;
+    const machine = this.#machine;
+    if (machine === undefined) return;
     const { client, config } = this.#deps;
-    const node = await this.#ensureNode(observation, signal);
+    const node = await this.#ensureNode(machine, signal);
+    const observation = await this.#observe(node, { machine, signal });
     const now = Date.now();
     const old = node.status ?? {};
     const status = nodeStatus(old, { observation, config }, now);
@@ -113,10 +114,12 @@ export class NodeManager {
     }
   }
 
-  async #observe(signal: AbortSignal): Promise<NodeObservation | undefined> {
+  async #observe(
+    { status }: Node,
+    { machine, signal }: { machine: Machine; signal: AbortSignal },
+  ): Promise<NodeObservation> {
     const { runtime, config, problems } = this.#deps;
-    if (this.#machine === undefined) return undefined;
-    const found = [...problems()];
+    const found = [...problems(readyStatus(status) === 'True')];
     try {
       if (this.#runtime === undefined) this.#runtime = await runtime.info(signal);
       else await runtime.list(signal);
@@ -128,7 +131,7 @@ export class NodeManager {
     }
     this.#usage = await readUsage(config.dataDir);
     return {
-      machine: this.#machine,
+      machine,
       usage: this.#usage,
       runtime: this.#runtime,
       images: this.#images,
@@ -143,10 +146,10 @@ export class NodeManager {
   }
 
   /** The node's object, made where there is none. What others wrote on it (taints, cordon) is left alone. */
-  async #ensureNode(observation: NodeObservation, signal: AbortSignal): Promise<Node> {
+  async #ensureNode(machine: Machine, signal: AbortSignal): Promise<Node> {
     const { client, config } = this.#deps;
     if (this.#node !== undefined) return this.#newest(this.#node);
-    const wanted = newNode(observation, config);
+    const wanted = newNode(machine, config);
     try {
       this.#node = await client.create(nodes, wanted, { signal });
       this.#deps.log.info({ node: config.nodeName }, 'registered node');
@@ -168,11 +171,11 @@ export class NodeManager {
   }
 
   #tellTurn(old: Node['status'], next: NonNullable<Node['status']>): void {
-    const ready = (status: Node['status']) => status?.conditions?.find(({ type }) => type === 'Ready')?.status;
-    if (ready(old) === ready(next)) return;
+    const ready = readyStatus(next);
+    if (readyStatus(old) === ready) return;
     const { recorder, config, log } = this.#deps;
-    const reason = ready(next) === 'True' ? 'NodeReady' : 'NodeNotReady';
-    log.info({ node: config.nodeName, ready: ready(next) }, 'node status changed');
+    const reason = ready === 'True' ? 'NodeReady' : 'NodeNotReady';
+    log.info({ node: config.nodeName, ready }, 'node status changed');
     recorder.event(
       nodeReference(config.nodeName),
       'Normal',
@@ -182,9 +185,11 @@ export class NodeManager {
   }
 }
 
+const readyStatus = (status: Node['status']) => status?.conditions?.find(({ type }) => type === 'Ready')?.status;
+
 const nodeReference = (name: string) => ({ kind: 'Node', name, uid: name });
 
-function newNode({ machine }: NodeObservation, config: KubeletConfig): Node {
+function newNode(machine: Machine, config: KubeletConfig): Node {
   const taints = config.nodeTaints.map(
     (taint): Taint => ({
       key: taint.key,

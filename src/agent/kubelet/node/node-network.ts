@@ -16,6 +16,8 @@ export interface NodeNetworkSyncDeps {
 }
 
 const KEY = 'network';
+/** The first set-up takes about a second; one that takes this long is a problem. */
+const SETTLE_MS = 15_000;
 
 /** Keeps the pod network as the cluster's nodes ask for: this node's pod range, and the way to those of the others. */
 export class NodeNetworkSync {
@@ -25,6 +27,7 @@ export class NodeNetworkSync {
   #own: Parameters<PodNetwork['configure']>[0] | undefined;
   #peers: readonly PeerNode[] | undefined;
   #problem: string | undefined = 'network is not ready: this node has no pod range yet';
+  #settlesUntilMs = 0;
   #unsubscribe: (() => void) | undefined;
 
   constructor(deps: NodeNetworkSyncDeps) {
@@ -47,6 +50,11 @@ export class NodeNetworkSync {
     return this.#problem;
   }
 
+  /** Whether the first set-up since the start is still under way, so that nothing is known yet. */
+  get isSettling(): boolean {
+    return Date.now() < this.#settlesUntilMs;
+  }
+
   /** Resolves once pods can be given an address. */
   async ready(signal: AbortSignal): Promise<void> {
     const aborted = Promise.withResolvers<never>();
@@ -61,6 +69,7 @@ export class NodeNetworkSync {
   }
 
   start(): void {
+    this.#settlesUntilMs = Date.now() + SETTLE_MS;
     this.#unsubscribe = this.#deps.cache.onChange(nodes, (event) => {
       if (event.type === 'MODIFIED' && !changesNetwork(event.previous, event.object)) return;
       this.#queue.add(KEY);
@@ -94,6 +103,7 @@ export class NodeNetworkSync {
   }
 
   #setProblem(problem: string | undefined): void {
+    this.#settlesUntilMs = 0;
     if (problem === this.#problem) return;
     this.#problem = problem;
     this.#deps.onChange();
