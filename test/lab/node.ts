@@ -177,7 +177,8 @@ export class LabNode {
     await this.stopProcesses({ signal: 'SIGKILL' });
     await killCgroups(this.cgroup);
     await this.stopDocker();
-    await unmountBelow(this.runDir);
+    // Docker leaves mounts behind with containers that it keeps running, and so do volumes.
+    await unmountBelow(this.folder);
     await rm(this.runDir, { recursive: true, force: true });
     await rm(join(this.folder, 'docker-run'), { recursive: true, force: true });
     for (const table of ['nat', 'filter', 'mangle', 'raw']) {
