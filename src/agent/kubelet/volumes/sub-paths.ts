@@ -74,7 +74,8 @@ async function openWithin(root: string, subPath: string): Promise<FileHandle> {
     return realpath(wanted);
   });
   const inside = relative(root, resolved);
-  if (inside === '..' || inside.startsWith('../')) throw new Error(`subpath "${resolved}" not within volume path "${root}"`);
+  if (inside === '..' || inside.startsWith('../'))
+    throw new Error(`subpath "${resolved}" not within volume path "${root}"`);
   return walk(root, inside);
 }
 
