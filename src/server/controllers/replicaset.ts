@@ -164,19 +164,7 @@ function planStatus(
   const minReadySeconds = set.spec?.minReadySeconds ?? 0;
   const others = (set.status?.conditions ?? []).filter(({ type }) => type !== 'ReplicaFailure');
   const known = set.status?.conditions?.find(({ type }) => type === 'ReplicaFailure');
-  const conditions =
-    failure === undefined
-      ? others
-      : [
-          ...others,
-          {
-            type: 'ReplicaFailure',
-            status: 'True',
-            reason: removing ? 'FailedDelete' : 'FailedCreate',
-            message: (failure as Error).message,
-            lastTransitionTime: known?.status === 'True' ? known.lastTransitionTime : formatTime(new Date(now)),
-          },
-        ];
+  const conditions = failure === undefined ? others : [...others, failureCondition(known, { failure, removing, now })];
   const count = (matches: (pod: Pod) => boolean) => active.filter(matches).length;
   const numbers = {
     replicas: active.length,
@@ -193,6 +181,19 @@ function planStatus(
     observedGeneration: set.metadata.generation,
     ...(conditions.length > 0 && { conditions }),
   };
+}
+
+type Condition = NonNullable<NonNullable<ReplicaSet['status']>['conditions']>[number];
+
+/** The first failure of a kind stays: messages name pods that never came to be, and would make a write of every try. */
+function failureCondition(
+  known: Condition | undefined,
+  { failure, removing, now }: { failure: unknown; removing: boolean; now: number },
+): Condition {
+  const reason = removing ? 'FailedDelete' : 'FailedCreate';
+  if (known?.status === 'True' && known.reason === reason) return known;
+  const { message } = failure as Error;
+  return { type: 'ReplicaFailure', status: 'True', reason, message, lastTransitionTime: formatTime(new Date(now)) };
 }
 
 /** Counts of zero are left out of the wire form, except where a field is required. */
