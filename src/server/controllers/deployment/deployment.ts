@@ -1,5 +1,5 @@
 import { type Deployment, deployments, type ReplicaSet, replicaSets } from '#api/apps/v1.ts';
-import { isPodActive } from '#api/core/pod.ts';
+import { isPodTerminal } from '#api/core/pod.ts';
 import { pods } from '#api/core/v1.ts';
 import { deepEqual } from '#api/meta/clone.ts';
 import { isAlreadyExists, isNotFound, StatusError } from '#api/meta/errors.ts';
@@ -118,9 +118,7 @@ function arrange(deployment: Deployment, sets: readonly ReplicaSet[]): Fleet {
 }
 
 function oldPodsRunning({ cache }: ControllerDeps, { oldSets }: Fleet): boolean {
-  return oldSets.some((set) =>
-    cache.ownedBy(pods, set).some((pod) => isPodActive(pod) || pod.status?.phase === 'Running'),
-  );
+  return oldSets.some((set) => cache.ownedBy(pods, set).some((pod) => !isPodTerminal(pod)));
 }
 
 async function createSet(deps: ControllerDeps, fleet: Fleet, signal: AbortSignal): Promise<Outcome> {

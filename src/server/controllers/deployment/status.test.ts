@@ -86,6 +86,13 @@ describe('planStatus', () => {
     expect(reasonOf(plan(deployment(), set(2, 2)), 'Available')).toBe('MinimumReplicasAvailable');
     expect(reasonOf(plan(deployment(), set(2, 1)), 'Available')).toBe('MinimumReplicasUnavailable');
   });
+  test('shows what keeps a set from making pods', () => {
+    const failing = set(2, 0);
+    const condition = { type: 'ReplicaFailure', status: 'True', reason: 'FailedCreate', message: 'no room' };
+    const status = plan(deployment(), { ...failing, status: { replicas: 0, conditions: [condition] } });
+    expect(status.conditions).toContainEqual(expect.objectContaining(condition));
+    expect(reasonOf(plan(deployment(status.conditions ?? []), set(2, 2)), 'ReplicaFailure')).toBeUndefined();
+  });
   test('keeps conditions as they are when nothing changed', () => {
     const first = plan(deployment(), set(2, 2));
     const second = planStatus({

@@ -70,9 +70,16 @@ function planConditions(request: StatusRequest, status: DeploymentStatus): Deplo
   };
   set(availability(request.deployment, status), 'Available');
   set(progress(request, status), 'Progressing');
-  if (request.failure === undefined) wanted.delete('ReplicaFailure');
-  else set({ status: 'True', ...request.failure }, 'ReplicaFailure');
+  const failure = request.failure ?? setFailure(request);
+  if (failure === undefined) wanted.delete('ReplicaFailure');
+  else set({ status: 'True', reason: failure.reason ?? '', message: failure.message ?? '' }, 'ReplicaFailure');
   return [...wanted.values()];
+}
+
+/** What keeps one of the sets, the new one first, from making or removing pods. */
+function setFailure({ newSet, oldSets }: Fleet) {
+  const sets = newSet === undefined ? oldSets : [newSet, ...oldSets];
+  return sets.flatMap(({ status }) => status?.conditions ?? []).find(({ type }) => type === 'ReplicaFailure');
 }
 
 interface Verdict {
