@@ -43,7 +43,7 @@ export async function writePayload(
   await mkdir(dir, { recursive: true });
   await chmod(dir, 0o755);
   const current = await readlink(join(dir, DATA)).catch(() => undefined);
-  if (current === undefined || !(await isSame(join(dir, current), payload))) {
+  if (current === undefined || !(await isSame(join(dir, current), payload, fsGroup))) {
     await switchTo(dir, await writeVersion(dir, payload, fsGroup));
   }
   await linkNames(dir, payload);
@@ -67,7 +67,7 @@ async function writeVersion(dir: string, payload: Payload, fsGroup: number | und
     await writeFile(file, data);
     if (uid !== undefined || fsGroup !== undefined) await chown(file, uid ?? 0, fsGroup ?? 0);
     // After chown, which may take bits away.
-    await chmod(file, fsGroup === undefined ? mode : mode | 0o440);
+    await chmod(file, modeFor(mode, fsGroup));
   }
   return version;
 }
@@ -99,7 +99,10 @@ async function removeOthers(dir: string, payload: Payload): Promise<void> {
   }
 }
 
-async function isSame(version: string, payload: Payload): Promise<boolean> {
+/** The pod's group may read everything. */
+const modeFor = (mode: number, fsGroup: number | undefined) => (fsGroup === undefined ? mode : mode | 0o440);
+
+async function isSame(version: string, payload: Payload, fsGroup: number | undefined): Promise<boolean> {
   const present = await filesOf(version, '').catch(() => undefined);
   if (present === undefined || present.length !== payload.size) return false;
   for (const path of present) {
@@ -107,9 +110,8 @@ async function isSame(version: string, payload: Payload): Promise<boolean> {
     if (wanted === undefined) return false;
     const file = join(version, path);
     const [{ mode, uid }, data] = await Promise.all([lstat(file), readFile(file)]);
-    // Group bits may have been added for the pod's group.
-    if ((mode & 0o777 & wanted.mode) !== wanted.mode || uid !== (wanted.uid ?? 0) || !data.equals(wanted.data))
-      return false;
+    const isRight = (mode & 0o777) === modeFor(wanted.mode, fsGroup) && uid === (wanted.uid ?? 0);
+    if (!isRight || !data.equals(wanted.data)) return false;
   }
   return true;
 }
