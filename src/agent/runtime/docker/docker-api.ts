@@ -1,6 +1,7 @@
 import { Agent, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
+import { inspect } from 'node:util';
 import Dockerode from 'dockerode';
 import type { RegistryAuth, RuntimeError } from '../container-runtime.ts';
 import { refusal, unavailable, unlessAborted } from './errors.ts';
@@ -19,7 +20,9 @@ export interface DockerRequest {
 /** Docker's HTTP API on a Unix socket. Every failure is a `RuntimeError`, or the signal's reason. */
 export class DockerApi {
   readonly socketPath: string;
-  readonly #agent = new Agent({ keepAlive: true });
+  // docker-modem writes out every request's options in full, for a debug log that is off: with the agent's sockets that took
+  // longer than the request.
+  readonly #agent = Object.assign(new Agent({ keepAlive: true }), { [inspect.custom]: () => 'Agent' });
   readonly #modem: Dockerode['modem'];
 
   constructor(socketPath: string) {
