@@ -16,6 +16,7 @@ import { kubeletConfig } from './kubelet/kubelet-config.ts';
 import { kubeletServer, type NodeTls } from './kubelet-server.ts';
 import { BridgeNetwork } from './network/bridge-network.ts';
 import { BRIDGE } from './network/links.ts';
+import { patientStart } from './patient-start.ts';
 import { DockerRuntime } from './runtime/docker/docker-runtime.ts';
 
 export interface AgentOptions {
@@ -54,6 +55,9 @@ export function agentInformers(nodeName: string): InformerSpec[] {
   ];
 }
 
+/** How long a start waits for an engine that comes up at the same time. */
+const ENGINE_WAIT_MS = 1000;
+
 /** Builds a node's components in start order. Nothing runs until a Lifecycle starts it. */
 export function agentComponents(options: AgentOptions): Component[] {
   const { config, settings, cache, client, log } = options;
@@ -68,6 +72,7 @@ export function agentComponents(options: AgentOptions): Component[] {
     socket: config.dockerSocket,
     owner: config.nodeName,
     pauseImage: options.assets.pauseImage,
+    connectTimeoutMs: ENGINE_WAIT_MS,
     log: part('docker'),
   });
   const kubeletOptions = kubeletConfig({
@@ -108,7 +113,9 @@ export function agentComponents(options: AgentOptions): Component[] {
     dialHelper,
     log: part('kubelet/api'),
   });
-  return [network, runtime, ...networking(options), kubelet, server];
+  // A node without its engine says so in its status, and serves as soon as the engine does.
+  const engine = patientStart(runtime, { log: part('docker'), onLate: () => kubelet.node.wake() });
+  return [network, engine, ...networking(options), kubelet, server];
 }
 
 /** Service rules and names; each can be left out. */

@@ -4,10 +4,22 @@ import { type OptionSpecs, type OptionValues, option } from '#base/options.ts';
 
 /** Options of the agent role that make sense on a server's own node too. */
 export const nodeOptions = {
-  'node-name': option.optional({ help: 'name of this node; the host name if not given', value: 'NAME' }),
-  'node-ip': option.optional({ help: "this node's address; that of the default route if not given", value: 'IP' }),
-  'node-label': option.strings({ help: 'labels to register the node with', value: 'KEY=VALUE' }),
-  'node-taint': option.strings({ help: 'taints to register the node with', value: 'KEY=VALUE:EFFECT' }),
+  'node-name': option.checked(
+    option.optional({ help: 'name of this node; the host name if not given', value: 'NAME' }),
+    requireName,
+  ),
+  'node-ip': option.checked(
+    option.optional({ help: "this node's address; that of the default route if not given", value: 'IP' }),
+    requireIp,
+  ),
+  'node-label': option.checked(
+    option.strings({ help: 'labels to register the node with', value: 'KEY=VALUE' }),
+    (texts) => texts.map(parseLabel),
+  ),
+  'node-taint': option.checked(
+    option.strings({ help: 'taints to register the node with', value: 'KEY=VALUE:EFFECT' }),
+    (texts) => texts.map(parseTaint),
+  ),
   'docker-socket': option.string({ help: "Docker's socket", value: 'PATH', default: '/var/run/docker.sock' }),
   'kubelet-port': option.integer({
     help: "port of the node's own API",
@@ -36,7 +48,10 @@ export const nodeOptions = {
 /** Options of `skiff agent`. */
 export const agentOptions = {
   ...nodeOptions,
-  server: option.optional({ help: 'the server to join, e.g. https://10.0.0.1:6443', value: 'URL' }),
+  server: option.checked(
+    option.optional({ help: 'the server to join, e.g. https://10.0.0.1:6443', value: 'URL' }),
+    requireServer,
+  ),
   token: option.optional({ help: 'the secret to join with, printed by the server', value: 'SECRET' }),
   'token-file': option.optional({ help: 'file with the secret to join with', value: 'FILE' }),
   'data-dir': option.string({ help: 'where all state is kept', value: 'DIR', default: '/var/lib/skiff' }),
@@ -73,18 +88,16 @@ export function nodeConfig(
   values: OptionValues<typeof nodeOptions> & { 'data-dir': string },
   problems: string[],
 ): NodeConfig {
-  const nodeName = (values['node-name'] ?? hostname()).toLowerCase();
-  if (!/^[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?$/.test(nodeName)) {
-    problems.push(`--node-name: "${nodeName}" is no valid node name; use lower case letters, digits, "-" and "."`);
+  const nodeName = values['node-name'] ?? hostname().toLowerCase();
+  if (!NAME.test(nodeName)) {
+    problems.push(`The host name "${nodeName}" cannot be the name of a node: choose one with --node-name`);
   }
-  const nodeIp = values['node-ip'];
-  if (nodeIp !== undefined && isIP(nodeIp) === 0) problems.push(`--node-ip: must be an IP address (got "${nodeIp}")`);
   return {
     dataDir: values['data-dir'],
     nodeName,
-    nodeIp,
-    labels: Object.fromEntries(values['node-label'].map((text) => parseLabel(text, problems))),
-    taints: values['node-taint'].map((text) => parseTaint(text, problems)),
+    nodeIp: values['node-ip'],
+    labels: Object.fromEntries(values['node-label'].map(parseLabel)),
+    taints: values['node-taint'].map(parseTaint),
     dockerSocket: values['docker-socket'].replace(/^unix:\/\//, ''),
     kubeletPort: values['kubelet-port'],
     resolvConf: values['resolv-conf'],
@@ -93,17 +106,41 @@ export function nodeConfig(
   };
 }
 
-function parseLabel(text: string, problems: string[]): [string, string] {
-  const equals = text.indexOf('=');
-  if (equals < 1) problems.push(`--node-label: must be KEY=VALUE (got "${text}")`);
-  return [text.slice(0, equals), text.slice(equals + 1)];
+const NAME = /^[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?$/;
+
+function requireName(name: string | undefined): void {
+  if (!NAME.test(name ?? '')) {
+    throw new Error('must be at most 63 lower case letters, digits, "-" and ".", with a letter or digit at both ends');
+  }
 }
 
-function parseTaint(text: string, problems: string[]): Taint {
-  const match = /^([^=:]+)(?:=([^:]*))?:(NoSchedule|PreferNoSchedule|NoExecute)$/.exec(text);
-  if (match === null)
-    problems.push(
-      `--node-taint: must be KEY=VALUE:EFFECT with effect NoSchedule, PreferNoSchedule or NoExecute (got "${text}")`,
-    );
-  return { key: match?.[1] ?? '', value: match?.[2], effect: match?.[3] ?? '' };
+function requireIp(address: string | undefined): void {
+  if (isIP(address ?? '') === 0) throw new Error('must be an IP address');
+}
+
+function requireServer(server: string | undefined): void {
+  if (!/^https:\/\/[^/\s]+$/.test(server ?? '')) {
+    throw new Error('must be the address of a server such as https://10.0.0.1:6443');
+  }
+}
+
+/** As upstream checks them: an optional domain before the key's name. */
+const LABEL_KEY = /^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?\/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/;
+const LABEL_VALUE = /^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$/;
+
+function parseLabel(text: string): [string, string] {
+  const [, key = '', value = ''] = /^([^=]+)=([^=]*)$/.exec(text) ?? [];
+  if (!LABEL_KEY.test(key) || !LABEL_VALUE.test(value)) {
+    throw new Error('must be KEY=VALUE, of letters, digits, "-", "_" and "."');
+  }
+  return [key, value];
+}
+
+function parseTaint(text: string): Taint {
+  const [, key = '', value, effect = ''] =
+    /^([^=:]+)(?:=([^:]*))?:(NoSchedule|PreferNoSchedule|NoExecute)$/.exec(text) ?? [];
+  if (!LABEL_KEY.test(key) || !LABEL_VALUE.test(value ?? '')) {
+    throw new Error('must be KEY=VALUE:EFFECT with effect NoSchedule, PreferNoSchedule or NoExecute');
+  }
+  return { key, value, effect };
 }

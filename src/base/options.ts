@@ -57,6 +57,15 @@ export const option = {
         .map((item) => item.trim())
         .filter((item) => item !== ''),
   }),
+  /** The same option, refusing a text whose value `check` throws for. */
+  checked: <T>(spec: OptionSpec<T>, check: (value: T) => unknown): OptionSpec<T> => ({
+    ...spec,
+    parse: (text) => {
+      const value = spec.parse(text);
+      check(value);
+      return value;
+    },
+  }),
   choice: <const C extends string>(spec: Spec<C> & { choices: readonly C[] }): OptionSpec<C> => ({
     ...spec,
     parse: (text) => {

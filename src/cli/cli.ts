@@ -15,7 +15,7 @@ export async function runCli(commands: readonly Command[], context: CliContext):
     if (first === undefined || first === 'help' || first === '--help' || first === '-h')
       return void stdout.write(overview(commands));
     if (first === '--version') return runCli(commands, { ...context, argv: ['version'] });
-    throw new UsageError(`There is no command "${first}"; see "skiff --help"`);
+    throw new UsageError(noCommand(commands, argv));
   }
   const { command, rest } = found;
   if (rest.includes('--help') || rest.includes('-h')) return void stdout.write(commandHelp(command));
@@ -26,17 +26,34 @@ export async function runCli(commands: readonly Command[], context: CliContext):
 function readOptions(command: Command, argv: readonly string[], { env }: CliContext) {
   if (command.configurable !== true) {
     const { values, rest } = parseOptions(command.options, { argv });
+    if (command.usage === undefined) refuseArguments(command, rest);
     return { options: values, args: rest };
   }
   const specs = { ...command.options, config: CONFIG };
   // The file must be known before the other options can be.
   const named = argv.findIndex((argument) => argument === '--config' || argument.startsWith('--config='));
-  const flag = named < 0 ? undefined : (argv[named]?.split('=')[1] ?? argv[named + 1]);
+  const flag = named < 0 ? undefined : (/=(.*)$/s.exec(argv[named] ?? '')?.[1] ?? argv[named + 1]);
   const path = flag ?? env['SKIFF_CONFIG'] ?? CONFIG.default;
   const files = readConfigFiles(path, { required: flag !== undefined });
   const { values, rest } = parseOptions(specs, { argv, env, envPrefix: 'SKIFF_', files });
-  if (rest.length > 0) throw new UsageError(`"skiff ${command.name}" takes no argument "${rest[0]}"`);
+  refuseArguments(command, rest);
   return { options: values, args: rest };
+}
+
+function refuseArguments({ name }: Command, [first]: readonly string[]): void {
+  if (first !== undefined) {
+    throw new UsageError(`"skiff ${name}" takes no argument "${first}"; see "skiff ${name} --help"`);
+  }
+}
+
+function noCommand(commands: readonly Command[], [first = '', second]: readonly string[]): string {
+  const names = commands.filter(({ hidden }) => hidden !== true).map(({ name }) => name);
+  const below = names.filter((name) => name.startsWith(`${first} `));
+  if (below.length > 0) {
+    const what = second === undefined ? 'needs one more word' : `has no "${second}"`;
+    return `"skiff ${first}" ${what}; commands are ${below.map((name) => `"skiff ${name}"`).join(', ')}`;
+  }
+  return `There is no command "${first}"; see "skiff --help"`;
 }
 
 function findCommand(commands: readonly Command[], argv: readonly string[]) {

@@ -27,12 +27,27 @@ function readConfigFile(path: string, required: boolean): ConfigFile | undefined
   try {
     content = parseYaml(text) ?? {};
   } catch (error) {
-    throw new UsageError(`The configuration file "${path}" is not valid YAML: ${(error as Error).message}`);
+    // Only the first line: an extract of the file with arrows follows.
+    const [message = ''] = (error as Error).message.split(/:?\n/);
+    throw new UsageError(`The configuration file "${path}" is not valid YAML: ${message}`);
   }
   if (typeof content !== 'object' || Array.isArray(content)) {
     throw new UsageError(`The configuration file "${path}" must hold keys and values, such as "node-name: edge-1"`);
   }
-  return { path, content: content as Record<string, unknown> };
+  return { path, content: valuesOf(path, content as Record<string, unknown>) };
+}
+
+/** A key without a value is as good as absent. */
+function valuesOf(path: string, content: Record<string, unknown>): Record<string, unknown> {
+  const entries = Object.entries(content).filter(([, value]) => value !== null);
+  const nested = entries.filter(([, value]) => [value].flat().some((item) => typeof item === 'object'));
+  if (nested.length > 0) {
+    const lines = nested.map(
+      ([key]) => `${path}: key "${key}" must be a text, a number, true, false or a list of them`,
+    );
+    throw new UsageError(lines.join('\n'));
+  }
+  return Object.fromEntries(entries);
 }
 
 function folderOf(path: string): string[] {

@@ -12,9 +12,13 @@ import { type ServerConfig, serverConfig, serverOptions } from '#server/config.t
 import { createServer, type Server } from '#server/server.ts';
 import { type Assets, openAssets } from './assets.ts';
 import { defineCommand } from './command.ts';
+import { explainStart, type Surroundings } from './explain.ts';
 import { untilStopped } from './lifetime.ts';
+import { logOutput } from './log-output.ts';
 import { VERSION } from './product-version.ts';
+import { requireRoot } from './require-root.ts';
 import { selfCommand } from './self.ts';
+import { readToken } from './token-file.ts';
 
 const options = { ...serverOptions, ...nodeOptions };
 type Options = OptionValues<typeof options>;
@@ -27,23 +31,12 @@ export const server = defineCommand({
   options,
   async run({ options: values, env, signal }) {
     const config = parse(values);
-    const log = createLogger({ level: values['log-level'] });
-    prepareFolder(config.server.dataDir);
-    const assets = openAssets(config.server.dataDir, env['SKIFF_WARM_FOLDER']);
-    const nodeIp = config.node.nodeIp ?? (await addressOf(values));
-    const created = await createServer({ config: config.server, nodeIp, version: VERSION.skiff, assets, log });
-    const lifecycle = new Lifecycle([
-      ...created.components,
-      ...(await ownNode(values, config, { created, assets, nodeIp, log })),
-    ]);
-    const started = Date.now();
-    await lifecycle.start(signal);
+    if (runsPods(values)) requireRoot('or run the control plane alone with --disable-agent');
+    const log = createLogger({ level: values['log-level'], destination: logOutput() });
+    const { created, lifecycle } = await start(values, config, { env, log, signal }).catch(async (error: unknown) => {
+      throw await explainStart(error, surroundings(config, signal));
+    });
     try {
-      await created.writeKubeconfig();
-      log.info(
-        { durationMs: Date.now() - started, port: created.apiServer.port, kubeconfig: config.server.kubeconfig.path },
-        'server started',
-      );
       if (values['warm-up']) await exercise(created);
       else await untilStopped(signal);
     } finally {
@@ -56,6 +49,50 @@ export const server = defineCommand({
 interface Config {
   readonly server: ServerConfig;
   readonly node: NodeConfig;
+}
+
+interface Start {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+}
+
+/** Resolves once the API serves, the node is on its way and the kubeconfig is written; stops all of it if anything fails. */
+async function start(values: Options, config: Config, { env, log, signal }: Start) {
+  prepareFolder(config.server.dataDir);
+  const assets = openAssets(config.server.dataDir, env['SKIFF_WARM_FOLDER']);
+  const nodeIp = config.node.nodeIp ?? (await addressOf(values));
+  const secret = { ...config.server, token: await readToken(values) };
+  const created = await createServer({ config: secret, nodeIp, version: VERSION.skiff, assets, log });
+  const lifecycle = new Lifecycle([
+    ...created.components,
+    ...(await ownNode(values, config, { created, assets, nodeIp, log })),
+  ]);
+  const started = Date.now();
+  await lifecycle.start(signal);
+  try {
+    await created.writeKubeconfig();
+  } catch (error) {
+    await lifecycle.stop();
+    throw error;
+  }
+  log.info(
+    { durationMs: Date.now() - started, port: created.apiServer.port, kubeconfig: config.server.kubeconfig.path },
+    'server started',
+  );
+  return { created, lifecycle };
+}
+
+function runsPods(values: Options): boolean {
+  return !values['disable-agent'] && !values['warm-up'];
+}
+
+function surroundings({ server, node }: Config, signal: AbortSignal): Surroundings {
+  return {
+    dataDir: server.dataDir,
+    signal,
+    portFlags: { [server.port]: '--https-listen-port', [node.kubeletPort]: '--kubelet-port' },
+  };
 }
 
 function parse(values: Options): Config {
@@ -80,16 +117,8 @@ async function addressOf(values: Options): Promise<string> {
   return values['warm-up'] ? '127.0.0.1' : findNodeIp();
 }
 
-/** One clear message instead of the first failure deep inside. */
 function prepareFolder(path: string): void {
-  try {
-    mkdirSync(path, { recursive: true, mode: 0o755 });
-  } catch (cause) {
-    throw new Error(
-      `Cannot make the data folder "${path}": ${(cause as Error).message}. Run as root, or choose another with --data-dir`,
-      { cause },
-    );
-  }
+  mkdirSync(path, { recursive: true, mode: 0o755 });
 }
 
 interface OwnNode {
@@ -105,7 +134,7 @@ async function ownNode(
   config: Config,
   { created, assets, nodeIp, log }: OwnNode,
 ): Promise<Component[]> {
-  if (values['disable-agent'] || values['warm-up']) return [];
+  if (!runsPods(values)) return [];
   const { nodeName } = config.node;
   const user = { username: `system:node:${nodeName}`, groups: ['system:nodes', 'system:authenticated'] };
   const { clusterCidr, serviceCidr, clusterDns, clusterDomain, disabled } = config.server;

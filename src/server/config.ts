@@ -1,39 +1,69 @@
 import { isIP } from 'node:net';
+import { ipv4ToNumber, parseIpv4Range, rangeContains } from '#base/ipv4.ts';
 import { type OptionSpecs, type OptionValues, option } from '#base/options.ts';
+
+/** A node gets a /24 of the pods' range. */
+const LONGEST_POD_PREFIX = 24;
+const LONGEST_SERVICE_PREFIX = 28;
+
+/** Parts that `--disable` takes. Names of parts that other distributions have are accepted, since there is nothing to leave out. */
+const DISABLABLE = new Set([
+  'dns',
+  'coredns',
+  'proxy',
+  'ingress',
+  'traefik',
+  'servicelb',
+  'metrics-server',
+  'local-storage',
+]);
 
 /** Options of the server role. Names that k3s has mean what they mean there. */
 export const serverOptions = {
   'data-dir': option.string({ help: 'where all state is kept', value: 'DIR', default: '/var/lib/skiff' }),
-  'bind-address': option.string({ help: 'address the API listens on', value: 'IP', default: '0.0.0.0' }),
+  'bind-address': option.checked(
+    option.string({ help: 'address the API listens on', value: 'IP', default: '0.0.0.0' }),
+    requireIp,
+  ),
   'https-listen-port': option.integer({ help: 'port of the API', value: 'PORT', default: 6443, min: 0, max: 65535 }),
-  'advertise-address': option.optional({
-    help: 'address that nodes and pods reach the API by; the node address if not given',
-    value: 'IP',
-  }),
+  'advertise-address': option.checked(
+    option.optional({
+      help: 'address that nodes and pods reach the API by; the node address if not given',
+      value: 'IP',
+    }),
+    requireIp,
+  ),
   'tls-san': option.strings({ help: "more names and addresses for the API's certificate", value: 'NAME' }),
   token: option.optional({ help: 'secret that nodes join with; made on first start if not given', value: 'SECRET' }),
   'token-file': option.optional({ help: 'file with the secret that nodes join with', value: 'FILE' }),
-  'cluster-cidr': option.string({ help: 'addresses of pods', value: 'CIDR', default: '10.42.0.0/16' }),
-  'service-cidr': option.string({ help: 'addresses of services', value: 'CIDR', default: '10.43.0.0/16' }),
-  'cluster-dns': option.string({
-    help: 'address of the cluster DNS, within the service CIDR',
-    value: 'IP',
-    default: '10.43.0.10',
-  }),
+  'cluster-cidr': option.checked(
+    option.string({ help: 'addresses of pods', value: 'CIDR', default: '10.42.0.0/16' }),
+    (text) => requireRange(text, LONGEST_POD_PREFIX),
+  ),
+  'service-cidr': option.checked(
+    option.string({ help: 'addresses of services', value: 'CIDR', default: '10.43.0.0/16' }),
+    (text) => requireRange(text, LONGEST_SERVICE_PREFIX),
+  ),
+  'cluster-dns': option.checked(
+    option.string({ help: 'address of the cluster DNS, within the service CIDR', value: 'IP', default: '10.43.0.10' }),
+    requireIp,
+  ),
   'cluster-domain': option.string({ help: 'DNS domain of the cluster', value: 'DOMAIN', default: 'cluster.local' }),
-  'service-node-port-range': option.string({
-    help: 'ports for services of type NodePort',
-    value: 'FROM-TO',
-    default: '30000-32767',
-  }),
+  'service-node-port-range': option.checked(
+    option.string({ help: 'ports for services of type NodePort', value: 'FROM-TO', default: '30000-32767' }),
+    parsePortRange,
+  ),
   'write-kubeconfig': option.string({
     help: 'where to write the kubeconfig of the administrator',
     value: 'FILE',
     default: '/etc/skiff/kubeconfig.yaml',
   }),
-  'write-kubeconfig-mode': option.string({ help: 'its file mode, e.g. 644', value: 'MODE', default: '600' }),
+  'write-kubeconfig-mode': option.checked(
+    option.string({ help: 'its file mode, e.g. 644', value: 'MODE', default: '600' }),
+    parseMode,
+  ),
   'disable-agent': option.boolean({ help: 'run no pods on this machine' }),
-  disable: option.strings({ help: 'parts to leave out: dns, proxy', value: 'PART' }),
+  disable: option.checked(option.strings({ help: 'parts to leave out: dns, proxy', value: 'PART' }), requireParts),
   'log-level': option.choice({
     help: 'how much to log',
     value: 'LEVEL',
@@ -60,38 +90,21 @@ export interface ServerConfig {
   readonly disabled: ReadonlySet<string>;
 }
 
-/** Parts that `--disable` takes. Names of parts that other distributions have are accepted, since there is nothing to leave out. */
-const DISABLABLE = new Set([
-  'dns',
-  'coredns',
-  'proxy',
-  'ingress',
-  'traefik',
-  'servicelb',
-  'metrics-server',
-  'local-storage',
-]);
-
 /** Checks what a single option cannot know by itself; adds to `problems` what is wrong. */
 export function serverConfig(values: OptionValues<typeof serverOptions>, problems: string[]): ServerConfig {
-  const mode = Number.parseInt(values['write-kubeconfig-mode'], 8);
-  if (!/^0?[0-7]{3}$/.test(values['write-kubeconfig-mode'])) {
+  const pods = parseIpv4Range(values['cluster-cidr']);
+  const services = parseIpv4Range(values['service-cidr']);
+  if (rangeContains(pods, services.base) || rangeContains(services, pods.base)) {
     problems.push(
-      `--write-kubeconfig-mode: must be an octal file mode such as 644 (got "${values['write-kubeconfig-mode']}")`,
+      `--service-cidr: must not overlap --cluster-cidr (got "${values['service-cidr']}" and "${values['cluster-cidr']}")`,
     );
   }
-  for (const name of ['cluster-cidr', 'service-cidr'] as const) {
-    if (!isCidr(values[name]))
-      problems.push(`--${name}: must be an IPv4 range such as 10.42.0.0/16 (got "${values[name]}")`);
-  }
-  for (const name of ['bind-address', 'advertise-address', 'cluster-dns'] as const) {
-    const address = values[name];
-    if (address !== undefined && isIP(address) === 0)
-      problems.push(`--${name}: must be an IP address (got "${address}")`);
-  }
-  for (const part of values.disable) {
-    if (!DISABLABLE.has(part))
-      problems.push(`--disable: there is no part "${part}"; parts are ${[...DISABLABLE].join(', ')}`);
+  const dns = ipv4ToNumber(values['cluster-dns']) ?? -1;
+  // The first two are the range itself and the API server's own service.
+  if (!rangeContains(services, dns) || dns - services.base < 2) {
+    problems.push(
+      `--cluster-dns: must be an address within --service-cidr ${values['service-cidr']}, after its first two (got "${values['cluster-dns']}")`,
+    );
   }
   return {
     dataDir: values['data-dir'],
@@ -104,21 +117,44 @@ export function serverConfig(values: OptionValues<typeof serverOptions>, problem
     serviceCidr: values['service-cidr'],
     clusterDns: values['cluster-dns'],
     clusterDomain: values['cluster-domain'],
-    nodePorts: portRange(values['service-node-port-range'], problems),
-    kubeconfig: { path: values['write-kubeconfig'], mode },
+    nodePorts: parsePortRange(values['service-node-port-range']),
+    kubeconfig: { path: values['write-kubeconfig'], mode: parseMode(values['write-kubeconfig-mode']) },
     disabled: new Set(values.disable.map((part) => (part === 'coredns' ? 'dns' : part))),
   };
 }
 
-function portRange(text: string, problems: string[]): { from: number; to: number } {
-  const [from = Number.NaN, to = Number.NaN] = text.split('-').map(Number);
-  if (!(from >= 1 && to <= 65535 && from <= to)) {
-    problems.push(`--service-node-port-range: must be two ports such as 30000-32767 (got "${text}")`);
+function parseMode(text: string): number {
+  if (!/^0?[0-7]{3}$/.test(text)) throw new Error('must be an octal file mode such as 644');
+  return Number.parseInt(text, 8);
+}
+
+function parsePortRange(text: string): { from: number; to: number } {
+  const [, from, to] = (/^(\d{1,5})-(\d{1,5})$/.exec(text) ?? []).map(Number);
+  if (from === undefined || to === undefined || from < 1 || to > 65535 || from > to) {
+    throw new Error('must be two ports such as 30000-32767');
   }
   return { from, to };
 }
 
-function isCidr(text: string): boolean {
-  const [address = '', bits = ''] = text.split('/');
-  return isIP(address) === 4 && /^\d+$/.test(bits) && Number(bits) >= 8 && Number(bits) <= 28;
+function requireIp(text: string | undefined): void {
+  if (isIP(text ?? '') === 0) throw new Error('must be an IP address');
+}
+
+function requireRange(text: string, longestPrefix: number): void {
+  let prefix = Number.NaN;
+  try {
+    ({ prefix } = parseIpv4Range(text));
+  } catch {
+    // Said below.
+  }
+  if (!(prefix >= 8 && prefix <= longestPrefix)) {
+    throw new Error(`must be an IPv4 range such as 10.42.0.0/16, no smaller than a /${longestPrefix}`);
+  }
+}
+
+function requireParts(parts: readonly string[]): void {
+  const unknown = parts.find((part) => !DISABLABLE.has(part));
+  if (unknown !== undefined) {
+    throw new Error(`there is no part "${unknown}"; parts are ${[...DISABLABLE].join(', ')}`);
+  }
 }
