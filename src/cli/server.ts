@@ -63,7 +63,14 @@ async function start(values: Options, config: Config, { env, log, signal }: Star
   const assets = openAssets(config.server.dataDir, env['SKIFF_WARM_FOLDER']);
   const nodeIp = config.node.nodeIp ?? (await addressOf(values));
   const secret = { ...config.server, token: await readToken(values) };
-  const created = await createServer({ config: secret, nodeIp, version: VERSION.skiff, assets, log });
+  const created = await createServer({
+    config: secret,
+    nodeIp,
+    nodeName: values['disable-agent'] ? undefined : config.node.nodeName,
+    version: VERSION.skiff,
+    assets,
+    log,
+  });
   const lifecycle = new Lifecycle([
     ...created.components,
     ...(await ownNode(values, config, { created, assets, nodeIp, log })),
@@ -138,10 +145,9 @@ async function ownNode(
   const { nodeName } = config.node;
   const user = { username: `system:node:${nodeName}`, groups: ['system:nodes', 'system:authenticated'] };
   const { clusterCidr, serviceCidr, clusterDns, clusterDomain, disabled } = config.server;
-  const labels = { 'node-role.kubernetes.io/control-plane': '', ...config.node.labels };
   const nodeTls = await created.nodeTls({ nodeName, nodeIp });
   return agentComponents({
-    config: { ...config.node, labels },
+    config: config.node,
     nodeIp,
     settings: { clusterCidr, serviceCidr, clusterDns, clusterDomain, disabled: [...disabled] },
     kubernetesVersion: VERSION.kubernetes,

@@ -40,6 +40,8 @@ export interface ServerOptions {
   readonly config: ServerConfig;
   /** Address that others reach this machine by. */
   readonly nodeIp: string;
+  /** Name of the node on this machine, if it runs one. */
+  readonly nodeName?: string | undefined;
   readonly version: string;
   readonly assets: ServerAssets;
   readonly log: Logger;
@@ -260,6 +262,7 @@ function controlLoops({ config, pki, apiServer, log, now = Date.now }: LoopParts
   const tokens = new ServiceAccountTokens({ key: pki.serviceAccountKey, cache });
   const cluster: ClusterFacts = {
     clusterCidr: config.clusterCidr,
+    controlPlaneNodes: nodeName === undefined ? [] : [nodeName],
     caCertificate: pki.clusterAuthority.cert,
     signer: {
       sign: async ({ pem, usages, expirationSeconds }) =>

@@ -1,6 +1,7 @@
 import { certificateApprover, certificateCleaner, certificateSigner } from './certificates.ts';
 import { clusterRoleAggregationController } from './clusterrole-aggregation.ts';
 import type { Controller, ControllerDeps } from './controller.ts';
+import { controlPlaneNodeController } from './control-plane-node.ts';
 import { deploymentController } from './deployment/deployment.ts';
 import { endpointSliceController, endpointsController } from './endpoints.ts';
 import { namespaceController } from './namespace.ts';
@@ -28,6 +29,7 @@ export const allControllers: readonly ControllerEntry[] = [
   { name: 'namespace-controller', create: namespaceController },
   { name: 'node-ipam-controller', create: nodeIpamController },
   { name: 'node-controller', create: nodeLifecycleController },
+  { name: 'node-controller', create: controlPlaneNodeController },
   { name: 'taint-eviction-controller', create: taintEvictionController },
   { name: 'certificate-approver', create: certificateApprover },
   { name: 'certificate-controller', create: certificateSigner },

@@ -56,6 +56,8 @@ export interface ControllerDeps {
 /** What controllers know of the cluster they run in. */
 export interface ClusterFacts {
   readonly clusterCidr: string;
+  /** Names of the nodes that servers run on. */
+  readonly controlPlaneNodes: readonly string[];
   /** PEM of the cluster's certificate authority. */
   readonly caCertificate: string;
   /** Signs certificate requests of nodes and clients. */
