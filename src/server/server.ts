@@ -257,7 +257,7 @@ interface LoopParts extends ServerOptions {
 }
 
 /** Controllers and the scheduler, each speaking as the user that upstream gives it. */
-function controlLoops({ config, pki, apiServer, log, now = Date.now }: LoopParts): Component[] {
+function controlLoops({ config, nodeName, pki, apiServer, log, now = Date.now }: LoopParts): Component[] {
   const { cache, catalogue } = apiServer;
   const tokens = new ServiceAccountTokens({ key: pki.serviceAccountKey, cache });
   const cluster: ClusterFacts = {
