@@ -11,6 +11,8 @@ import { controllerReference } from './owned.ts';
 
 const MANAGED_BY = 'endpointslice.kubernetes.io/managed-by';
 const SLICE_MANAGER = 'endpointslice-controller.k8s.io';
+const ENDPOINTS_MANAGED_BY = 'endpoints.kubernetes.io/managed-by';
+const ENDPOINTS_MANAGER = 'endpoint-controller';
 const SERVICE_NAME = 'kubernetes.io/service-name';
 const HEADLESS = 'service.kubernetes.io/headless';
 const OVER_CAPACITY = 'endpoints.kubernetes.io/over-capacity';
@@ -24,18 +26,11 @@ export function endpointSliceController({ client, cache, events }: ControllerDep
     watches: [watchPods(cache)],
     async reconcile(key, { signal }) {
       const service = cache.get(services, key);
-      const mine = (slice: EndpointSlice) => slice.metadata.labels?.[MANAGED_BY] === SLICE_MANAGER;
-      const present =
-        service === undefined
-          ? []
-          : cache
-              .ownedBy(endpointSlices, service)
-              .filter((slice) => mine(slice) && slice.metadata.deletionTimestamp === undefined);
-      if (service === undefined || !hasSelector(service) || service.metadata.deletionTimestamp !== undefined) {
-        for (const slice of present)
-          await client.delete(endpointSlices, slice.metadata, { signal }).catch(ignoreMissing);
-        return;
-      }
+      // What is there when a service loses its selector stays, as upstream has it: somebody may work on it by hand.
+      if (service === undefined || !hasSelector(service) || service.metadata.deletionTimestamp !== undefined) return;
+      const present = cache
+        .ownedBy(endpointSlices, service)
+        .filter(({ metadata }) => metadata.labels?.[MANAGED_BY] === SLICE_MANAGER && !metadata.deletionTimestamp);
       const plan = planSlices(planSliceContents(service, selected(cache, service)), present, () => blankSlice(service));
       for (const slice of plan.create) await client.create(endpointSlices, slice, { signal });
       for (const slice of plan.update) {
@@ -64,7 +59,7 @@ export function endpointsController({ client, cache, now }: ControllerDeps): Con
       if (service === undefined) {
         // Only what this controller made goes with the service.
         if (
-          present?.metadata.labels?.[MANAGED_BY] === 'endpoint-controller' ||
+          present?.metadata.labels?.[ENDPOINTS_MANAGED_BY] === ENDPOINTS_MANAGER ||
           present?.metadata.annotations?.[TRIGGER] !== undefined
         ) {
           await client.delete(endpoints, key, { signal }).catch(ignoreMissing);
@@ -76,7 +71,7 @@ export function endpointsController({ client, cache, now }: ControllerDeps): Con
       const { [HEADLESS]: _headless, ...serviceLabels } = service.metadata.labels ?? {};
       const labels = {
         ...serviceLabels,
-        [MANAGED_BY]: 'endpoint-controller',
+        [ENDPOINTS_MANAGED_BY]: ENDPOINTS_MANAGER,
         ...(isHeadless(service) && { [HEADLESS]: '' }),
       };
       const known = present?.metadata.labels ?? {};
