@@ -35,12 +35,8 @@ export function defaultService(service: Service): void {
   }
   if (isReachableFromOutside(spec)) fill(spec, { externalTrafficPolicy: 'Cluster' });
   if (spec.type !== 'ExternalName') fill(spec, { internalTrafficPolicy: 'Cluster' });
-  if (spec.type === 'LoadBalancer') {
-    fill(spec, { allocateLoadBalancerNodePorts: true });
-    for (const ingress of service.status?.loadBalancer?.ingress ?? []) {
-      if (ingress.ip) fill(ingress, { ipMode: 'VIP' });
-    }
-  }
+  // Upstream also writes out that addresses in the status are virtual ones; older clients want nothing but the address.
+  if (spec.type === 'LoadBalancer') fill(spec, { allocateLoadBalancerNodePorts: true });
 }
 
 function isReachableFromOutside({ type, externalIPs }: ServiceSpec): boolean {
