@@ -28,7 +28,8 @@ export function serviceLoadBalancerController({ client, cache, events }: Control
     concurrency: 1,
     async reconcile(key, { signal }) {
       const service = cache.get(services, key);
-      if (service === undefined) return;
+      // Whoever made a class of load balancers answers for its services.
+      if (service === undefined || service.spec?.loadBalancerClass) return;
       const wanted = isBalanced(service)
         ? planAddresses(service, { services: balanced(), nodes: cache.list(nodes) })
         : { ips: [] };
