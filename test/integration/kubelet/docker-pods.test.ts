@@ -20,7 +20,7 @@ const base64 = (text: string) => Buffer.from(text).toString('base64');
 
 if (!canRunDocker()) process.stderr.write('docker-pods: not root on Linux, NOT tested\n');
 
-describe.runIf(canRunDocker())('pods on Docker', () => {
+describe.runIf(canRunDocker()).each(['path', 'pod'] as const)('pods on Docker in %s sandboxes', (sandboxMode) => {
   const namespaces: TestNamespace[] = [];
   let daemon: DockerDaemon;
   let runtime: DockerRuntime;
@@ -47,7 +47,7 @@ describe.runIf(canRunDocker())('pods on Docker', () => {
       probe: async () => undefined,
     });
     await network.start();
-    const config = { resolvConf: join(folder, 'resolv.conf'), nodeIps: ['172.31.9.1'] };
+    const config = { resolvConf: join(folder, 'resolv.conf'), nodeIps: ['172.31.9.1'], sandboxMode };
     await writeFile(config.resolvConf, 'nameserver 192.0.2.53\nsearch example.test\n');
     node = await TestNode.start({ runtime, network, config });
     const metadata = (name: string) => ({ name, namespace: 'default' });

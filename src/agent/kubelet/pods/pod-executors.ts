@@ -38,6 +38,8 @@ export interface PodExecutorDeps {
   readonly dns: () => Promise<DnsSettings>;
   readonly node: NodeFacts;
   readonly podsDir: string;
+  /** Where hooks and probes reach the pod. */
+  readonly addressOf: (record: PodRecord) => string;
   /** Resolves once pods can be given an address. */
   readonly networkReady: (signal: AbortSignal) => Promise<void>;
   /** Sends the pod's status now. */
@@ -340,7 +342,7 @@ class PodExecution {
   }
 
   #ip(): string {
-    return this.#record.ip ?? this.#deps.node.nodeIps()[0] ?? '127.0.0.1';
+    return this.#deps.addressOf(this.#record);
   }
 
   #say(container: string, type: 'Normal' | 'Warning', reason: string, message: string): void {

@@ -21,8 +21,10 @@ export interface PodWorkersDeps {
   readonly probes: ProbeManager;
   readonly events: PodEvents;
   readonly executors: (record: PodRecord) => Executors;
-  /** Learns the address of a pod whose sandbox an earlier run of the agent made. */
-  readonly adoptNetwork: (record: PodRecord, sandboxPid: number) => Promise<void>;
+  /** Takes care of the network of a pod whose sandbox an earlier run of the agent made. */
+  readonly adoptNetwork: (record: PodRecord) => void;
+  /** Where probes reach the pod. */
+  readonly addressOf: (record: PodRecord) => string;
   readonly log: Logger;
 }
 
@@ -108,7 +110,7 @@ export class PodWorkers {
 
   async #round(record: PodRecord, signal: AbortSignal): Promise<PodPlan> {
     const { status, executors, log } = this.#deps;
-    await this.#adopt(record);
+    this.#adopt(record);
     const view = this.view(record);
     if (isEnding(view)) record.endingSinceMs ??= Date.now();
     const plan = planPod(view, Date.now());
@@ -122,8 +124,8 @@ export class PodWorkers {
   }
 
   /** Takes over what an earlier run of the agent left, and lets go of what has ended. */
-  async #adopt(record: PodRecord): Promise<void> {
-    const { mirror, probes, adoptNetwork } = this.#deps;
+  #adopt(record: PodRecord): void {
+    const { mirror, probes, adoptNetwork, addressOf } = this.#deps;
     const containers = mirror.containers(record.uid);
     for (const id of [...record.health.keys()]) {
       if (containers.some((container) => container.id === id && container.status === 'running')) continue;
@@ -133,19 +135,13 @@ export class PodWorkers {
     if (record.isDeleted) return;
     const sandbox = runningSandbox({ sandboxes: mirror.sandboxes(record.uid) });
     const isHost = record.pod.spec.hostNetwork === true;
-    if (
-      sandbox !== undefined &&
-      record.ip === undefined &&
-      !isHost &&
-      record.pod.metadata.deletionTimestamp === undefined
-    ) {
-      await adoptNetwork(record, sandbox.pid);
-    }
+    if (sandbox !== undefined && record.ip === undefined && !isHost && !isEnding(this.view(record)))
+      adoptNetwork(record);
     for (const view of containers) {
       if (view.status !== 'running' || record.health.has(view.id)) continue;
       const place = containersOf(record.pod).find(({ container }) => container.name === view.name);
       if (place !== undefined)
-        probes.adopt(record, view, { container: place.container, id: view.id, ip: record.ip ?? '127.0.0.1' });
+        probes.adopt(record, view, { container: place.container, id: view.id, ip: addressOf(record) });
     }
   }
 

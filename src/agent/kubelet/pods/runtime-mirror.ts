@@ -166,7 +166,9 @@ export class RuntimeMirror {
 
   async #loadOnce(signal: AbortSignal): Promise<void> {
     const listed = (await this.#deps.runtime.list(signal)).filter(({ labels }) => identityOf(labels) !== undefined);
-    const known = new Set([...this.#podOf.keys(), ...listed.map(({ id }) => id)]);
+    const present = new Set(listed.map(({ id }) => id));
+    for (const id of this.#removedByUs) if (!present.has(id)) this.#removedByUs.delete(id);
+    const known = new Set([...this.#podOf.keys(), ...present]);
     const ids = [...known];
     await Promise.all(
       Array.from({ length: 8 }, async () => {
@@ -183,6 +185,7 @@ export class RuntimeMirror {
     const state = await this.#deps.runtime.inspect(id, signal);
     if (this.#removedByUs.has(id)) return undefined;
     if (state === undefined) return this.#markGone(id);
+    this.#exitCodes.delete(id);
     const identity = identityOf(state.labels);
     if (identity === undefined) return undefined;
     const known = this.#pods.get(identity.pod.uid)?.get(id);
