@@ -133,16 +133,6 @@ describe('RBAC decisions', () => {
     expect(nonResourceRules).toEqual([{ verbs: ['get'], nonResourceURLs: ['/healthz', '/metrics/*'] }]);
     expect(incomplete).toBe(false);
   });
-
-  test('decides within microseconds among a thousand bindings', () => {
-    for (let i = 0; i < 1000; i++) bindCluster('reader', 'User', `user-${i}`);
-    const get = attributes('get dev/pods/web');
-    for (let i = 0; i < 2000; i++) authorizer.authorize(user('user-500'), get);
-    const start = performance.now();
-    for (let i = 0; i < 10_000; i++) authorizer.authorize(user('user-500'), get);
-    const microseconds = (performance.now() - start) / 10;
-    expect(microseconds).toBeLessThan(100);
-  });
 });
 
 describe('nodes', () => {
