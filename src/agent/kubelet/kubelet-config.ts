@@ -19,6 +19,8 @@ export interface KubeletConfig {
   /** With `Always`, an image that is here runs although its registry cannot be reached. */
   readonly toleratesUnreachableRegistry: boolean;
   readonly maxParallelPulls: number;
+  /** An engine that restarts is away for less: its containers run on meanwhile, and so the node stays ready. */
+  readonly runtimeAwayMs: number;
   /** Each container's log: size of one file and how many are kept. */
   readonly logMaxSizeBytes: number;
   readonly logMaxFiles: number;
@@ -55,6 +57,7 @@ export function kubeletConfig(chosen: Pick<KubeletConfig, Required> & Partial<Ku
     sandboxMode: 'path',
     toleratesUnreachableRegistry: true,
     maxParallelPulls: 4,
+    runtimeAwayMs: 30_000,
     logMaxSizeBytes: 10 * 1024 * 1024,
     logMaxFiles: 5,
     logDir: '/var/log',

@@ -161,16 +161,21 @@ export class Kubelet implements Component {
 
   #buildNode(): NodeManager {
     const { client, cache, runtime, config } = this.#options;
-    const problems = () => (this.#network.problem === undefined ? [] : [this.#network.problem]);
     return new NodeManager({
       client,
       cache,
       runtime,
       config,
       recorder: this.#recorder,
-      problems,
+      problems: (wasReady) => this.#problems(wasReady),
       log: this.#log('node'),
     });
+  }
+
+  #problems(wasReady: boolean): string[] {
+    const { problem, isSettling } = this.#network;
+    // A node that starts again is as ready as it was until it is known not to be: its pods serve all the while.
+    return problem === undefined || (isSettling && wasReady) ? [] : [problem];
   }
 
   #buildVolumes(): VolumeManager {

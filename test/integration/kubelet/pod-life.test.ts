@@ -13,7 +13,7 @@ let runtime: FakeRuntime;
 
 beforeAll(async () => {
   runtime = new FakeRuntime({ images: [IMAGE] });
-  node = await TestNode.start({ runtime });
+  node = await TestNode.start({ runtime, config: { runtimeAwayMs: 300 } });
 });
 
 afterAll(async () => {
@@ -251,8 +251,8 @@ test('survives an engine that goes away', async () => {
   await node.create('engine', { containers: [forever()] });
   const before = await isReady('engine');
   runtime.disconnect();
-  node.kubelet.node.wake();
   await eventually(async () => {
+    node.kubelet.node.wake();
     const { status } = await node.server.client.get(nodes, { name: NODE });
     const ready = status?.conditions?.find(({ type }) => type === 'Ready');
     expect(ready).toMatchObject({

@@ -35,6 +35,7 @@ export class NodeManager {
   #machine: Machine | undefined;
   #usage: MachineUsage | undefined;
   #runtime: RuntimeInfo | undefined;
+  #runtimeSeenMs = 0;
   #images: readonly ImageSummary[] = [];
   #imagesReadMs = 0;
   #node: Node | undefined;
@@ -124,10 +125,12 @@ export class NodeManager {
       if (this.#runtime === undefined) this.#runtime = await runtime.info(signal);
       else await runtime.list(signal);
       await this.#readImages(signal);
+      this.#runtimeSeenMs = Date.now();
     } catch (error) {
       signal.throwIfAborted();
       this.#runtime = undefined;
-      found.unshift(`container runtime is down: ${errorText(error)}`);
+      if (Date.now() - this.#runtimeSeenMs >= config.runtimeAwayMs)
+        found.unshift(`container runtime is down: ${errorText(error)}`);
     }
     this.#usage = await readUsage(config.dataDir);
     return {
