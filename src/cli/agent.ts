@@ -1,4 +1,3 @@
-import { mkdir } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { agentComponents, agentInformers } from '#agent/agent.ts';
@@ -15,6 +14,7 @@ import { HttpsTransport } from '#client/https-transport.ts';
 import { InformerCache } from '#client/informer-cache.ts';
 import { openAssets } from './assets.ts';
 import { defineCommand } from './command.ts';
+import { prepareFolder } from './data-folder.ts';
 import { explainStart } from './explain.ts';
 import { untilStopped } from './lifetime.ts';
 import { logOutput } from './log-output.ts';
@@ -54,7 +54,7 @@ interface NodeRun {
 
 /** Joins if it has not yet, then runs pods until it is told to stop. */
 async function runNode({ config, server, token, env, log, signal }: NodeRun): Promise<void> {
-  await mkdir(config.dataDir, { recursive: true });
+  prepareFolder(config.dataDir);
   const nodeIp = config.nodeIp ?? (await findNodeIp());
   const userAgent = `skiff-agent/${VERSION.skiff}`;
   const identity = new NodeIdentity({

@@ -32,7 +32,7 @@ export function openAssets(scratchDir: string, folder?: string): Assets {
 }
 
 function developmentPauseImage(): Buffer {
-  const path = join(import.meta.dirname, `../../.cache/pause-${process.arch}.tar`);
+  const path = join(import.meta.dirname, `../../.cache/build/${process.arch}/pause.tar`);
   try {
     return readFileSync(path);
   } catch (cause) {

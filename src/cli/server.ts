@@ -1,4 +1,3 @@
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { agentComponents } from '#agent/agent.ts';
 import { type NodeConfig, nodeConfig, nodeOptions } from '#agent/config.ts';
@@ -12,6 +11,7 @@ import { type ServerConfig, serverConfig, serverOptions } from '#server/config.t
 import { createServer, type Server } from '#server/server.ts';
 import { type Assets, openAssets } from './assets.ts';
 import { defineCommand } from './command.ts';
+import { prepareFolder } from './data-folder.ts';
 import { explainStart, type Surroundings } from './explain.ts';
 import { untilStopped } from './lifetime.ts';
 import { logOutput } from './log-output.ts';
@@ -122,10 +122,6 @@ function parse(values: Options): Config {
 
 async function addressOf(values: Options): Promise<string> {
   return values['warm-up'] ? '127.0.0.1' : findNodeIp();
-}
-
-function prepareFolder(path: string): void {
-  mkdirSync(path, { recursive: true, mode: 0o755 });
 }
 
 interface OwnNode {

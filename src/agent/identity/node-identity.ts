@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { StatusError } from '#api/meta/errors.ts';
 import { writeFileAtomic } from '#base/atomic-file.ts';
 import { backoffMs, sleep } from '#base/backoff.ts';
 import type { Component } from '#base/component.ts';
@@ -118,7 +119,13 @@ export class NodeIdentity implements Component {
       );
     const { credential } = parsed(token);
     const ca = await fetchAuthority(server, token, signal);
-    const pair = await this.#request({ ca, token: credential }, 'client', signal);
+    const pair = await this.#request({ ca, token: credential }, 'client', signal).catch((error: unknown) => {
+      if (!(error instanceof StatusError) || error.code !== 401) throw error;
+      throw new HopelessError(
+        'The server does not accept this token: it is wrong or has expired; make a new one there with "skiff token create"',
+        { cause: error },
+      );
+    });
     await writeFileAtomic(join(folder, 'ca.crt'), ca, { mode: 0o644 });
     await writePair(folder, 'client', pair);
     this.#ca = ca;
