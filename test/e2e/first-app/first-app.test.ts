@@ -2,7 +2,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import type { Pod, Service } from '#api/core/v1.ts';
+import type { Node, Pod, Service } from '#api/core/v1.ts';
 import { IMAGES } from '#test/lab/images.ts';
 import { eventually } from '#test/support/eventually.ts';
 import { useCluster } from '../support/cluster.ts';
@@ -255,22 +255,44 @@ describe.each(await findKubectls())('first app with kubectl $version', (binary) 
     );
   });
 
-  test('traffic goes on while skiff is killed, and nothing restarts when it returns', async () => {
-    const pods = await podsOf(kubectl(), 'api');
+  /** Breaks something and mends it, under load; neither a request nor a container may notice. */
+  const unnoticed = async (breakAndMend: () => Promise<void>) => {
+    const before = [...(await podsOf(kubectl(), 'api')), ...(await podsOf(kubectl(), 'web'))];
+    const wasReady = await readyCondition();
     const load = startLoad(outside(), throughWeb());
-    await cluster().stop(node(), { signal: 'SIGKILL' });
-    await sleep(3000);
-    await cluster().start(node());
+    await breakAndMend();
     await Promise.all([rolledOut('api'), rolledOut('web')]);
     // Long enough for a wrong verdict about a pod to show.
     await sleep(4000);
     const { sent, failures } = await load.stop();
     expect(failures).toEqual([]);
     expect(sent).toBeGreaterThan(100);
-    const after = await podsOf(kubectl(), 'api');
-    expect(restartsOf(after)).toEqual(restartsOf(pods));
-    expect(after.map(({ status }) => status?.podIP)).toEqual(pods.map(({ status }) => status?.podIP));
-  });
+    const after = [...(await podsOf(kubectl(), 'api')), ...(await podsOf(kubectl(), 'web'))];
+    expect(restartsOf(after)).toEqual(restartsOf(before));
+    expect(after.map(({ status }) => status?.podIP)).toEqual(before.map(({ status }) => status?.podIP));
+    expect(await readyCondition()).toEqual(wasReady);
+  };
+
+  const readyCondition = async () => {
+    const { status } = await kubectl().json<Node>(['get', 'node', 'n1']);
+    const ready = status?.conditions?.find(({ type }) => type === 'Ready');
+    return { status: ready?.status, since: ready?.lastTransitionTime };
+  };
+
+  test('traffic goes on while skiff is killed, and nothing restarts when it returns', () =>
+    unnoticed(async () => {
+      await cluster().stop(node(), { signal: 'SIGKILL' });
+      await sleep(3000);
+      await cluster().start(node());
+    }));
+
+  test('traffic goes on while Docker restarts, and nothing else restarts', () =>
+    unnoticed(async () => {
+      await node().stopDocker();
+      // More than one look at Docker fails in this time.
+      await sleep(12_000);
+      await node().startDocker();
+    }));
 
   test('a reboot of the machine brings everything back', async () => {
     const before = [...(await podsOf(kubectl(), 'api')), ...(await podsOf(kubectl(), 'web'))];
