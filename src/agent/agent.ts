@@ -115,6 +115,9 @@ export function agentComponents(options: AgentOptions): Component[] {
   });
   // A node without its engine says so in its status, and serves as soon as the engine does.
   const engine = patientStart(runtime, { log: part('docker'), onLate: () => kubelet.node.wake() });
+  runtime.onEvent(({ type }) => {
+    if (type === 'resync') kubelet.node.wake();
+  });
   return [network, engine, ...networking(options), kubelet, server];
 }
 
