@@ -21,6 +21,17 @@ import { BUSYBOX, busyboxArchive, pauseImage } from '#test/support/images.ts';
 import { connectNamespaces, createNamespace, type TestNamespace } from '#test/support/netns.ts';
 import { conditionOf, NODE, TestNode } from './test-node.ts';
 
+/** Where kubectl listens. */
+function forwardedPort(child: ChildProcess): Promise<number> {
+  return new Promise((resolve, reject) => {
+    child.stdout?.on('data', (chunk: Buffer) => {
+      const found = /127\.0\.0\.1:(\d+)/.exec(chunk.toString())?.[1];
+      if (found !== undefined) resolve(Number(found));
+    });
+    child.once('exit', (code) => reject(new Error(`kubectl has ended with ${code}`)));
+  });
+}
+
 const log = createLogger({ level: 'silent' });
 const PORT = 21_250;
 const HOUR_MS = 3_600_000;
@@ -92,7 +103,7 @@ describe.runIf(canRun)('kubectl on a node', () => {
       dialHelper: [process.execPath, join(import.meta.dirname, 'dial.ts')],
       log,
     });
-    await server.start(AbortSignal.timeout(10_000));
+    await server.start(new AbortController().signal);
     const script =
       'echo one; echo two; echo three >&2; mkdir /www; echo page > /www/index.html; httpd -f -p 127.0.0.1:8080 -h /www';
     await node.create('web', {
@@ -191,24 +202,23 @@ describe.runIf(canRun)('kubectl on a node', () => {
 
   test('attach', async () => {
     const child = start(['attach', '-i', 'shell']);
-    const output = text(child.stdout);
-    await new Promise((resolve) => setTimeout(resolve, 500));
-    child.stdin.write('echo $((6*7))\n');
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    let output = '';
+    child.stdout.on('data', (chunk: Buffer) => {
+      output += chunk;
+    });
+    await eventually(() => {
+      // What is written before the connection stands would be lost.
+      child.stdin.write('echo $((6*7))\n');
+      expect(output).toContain('42');
+    });
     child.kill();
-    expect(await output).toContain('42');
     await node.until('shell', (pod) => expect(conditionOf(pod, 'Ready')).toBe('True'));
   });
 
   test('port-forward reaches a port on the loopback of the pod, many times', async () => {
     const child = start(['port-forward', 'pod/web', ':8080']);
     forwards.push(child);
-    const port = await new Promise<number>((resolve) => {
-      child.stdout.on('data', (chunk: Buffer) => {
-        const found = /127\.0\.0\.1:(\d+)/.exec(chunk.toString())?.[1];
-        if (found !== undefined) resolve(Number(found));
-      });
-    });
+    const port = await forwardedPort(child);
     const fetchPage = () =>
       new Promise<string>((resolve, reject) => {
         get({ host: '127.0.0.1', port, agent: false }, (response) => void text(response).then(resolve)).on(
@@ -230,12 +240,7 @@ describe.runIf(canRun)('kubectl on a node', () => {
     const child = start(['port-forward', 'pod/web', ':8081']);
     forwards.push(child);
     const complaint = text(child.stderr);
-    const port = await new Promise<number>((resolve) => {
-      child.stdout.on('data', (chunk: Buffer) => {
-        const found = /127\.0\.0\.1:(\d+)/.exec(chunk.toString())?.[1];
-        if (found !== undefined) resolve(Number(found));
-      });
-    });
+    const port = await forwardedPort(child);
     await new Promise<void>((resolve) => {
       get({ host: '127.0.0.1', port, agent: false }).on('error', () => resolve());
     });

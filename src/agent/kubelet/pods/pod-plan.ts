@@ -9,7 +9,6 @@ import {
   isDone,
   isEnding,
   latestOf,
-  mayRestart,
   type PodView,
   runningSandbox,
   type Waiting,
@@ -92,7 +91,7 @@ function cleanUp(view: PodView): PodAction[] {
 
 const removal = (containerId: string): PodAction => ({ type: 'removeContainer', containerId });
 
-/** Collects a plan; `block` is set by the first init container that is not done. */
+/** Collects a plan. */
 class Draft {
   readonly actions: PodAction[] = [];
   readonly waiting = new Map<string, Waiting>();
@@ -279,10 +278,4 @@ function planGarbage(view: PodView): PodAction[] {
       return isOlder;
     })
     .map(({ id }) => removal(id));
-}
-
-/** Whether an ended container comes back; for callers that only see one of them. */
-export function comesBack(view: PodView, place: ContainerPlace): boolean {
-  const latest = latestOf(view, place.container.name);
-  return latest?.status === 'exited' && mayRestart(view.pod, place, latest.exitCode ?? 0) && !isEnding(view);
 }
