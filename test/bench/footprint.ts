@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { constants, createZstdCompress } from 'node:zlib';
 import type { BenchContext, Benchmark, Measurement } from './benchmark.ts';
 import { buildExecutable } from './executable.ts';
-import { processesWith, type Usage, usageOf } from './processes.ts';
+import { processesOf, type Usage, usageOf } from './processes.ts';
 import { createUntilReady, nodeReady, oneNodeLab, type Skiff, startSkiff } from './skiff-node.ts';
 
 // Method. Server and agent run as one process on a machine of their own; after the node is Ready they are left alone for 30 s to
@@ -31,12 +31,12 @@ export const footprint: Benchmark = {
     const skiff = await startSkiff(node, executable);
     ctx.onEnd(() => skiff.stop());
     await nodeReady(skiff.client, node.name);
-    const docker = await processesWith(join(node.folder, 'docker'));
+    const engine = ['dockerd', 'containerd'].map((program) => processesOf(program, join(node.folder, 'docker')));
+    const docker = (await Promise.all(engine)).flat();
     yield* idle(ctx, { skiff, docker }, '');
     const names = Array.from({ length: PODS }, (_, index) => `bench-${index}`);
     await createUntilReady(skiff.client, names);
-    const dockerd = docker.slice(0, 2);
-    yield* idle(ctx, { skiff, docker: dockerd }, `_${PODS}_pods`);
+    yield* idle(ctx, { skiff, docker }, `_${PODS}_pods`);
   },
 };
 

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { run } from '#base/process.ts';
 
 /** What a process and the children it has waited for have used so far. */
@@ -38,9 +39,12 @@ function numberOf(text: string | undefined, pattern: RegExp): number {
   return Number(found);
 }
 
-/** Processes whose command line contains the text. */
-export async function processesWith(text: string): Promise<number[]> {
+/** Processes of this program whose command line contains the text. */
+export async function processesOf(program: string, text: string): Promise<number[]> {
   const listed = await run('ps', ['-e', '-ww', '-o', 'pid=,args=']);
-  const lines = listed.split('\n').filter((line) => line.includes(text) && !line.includes('ps -e -ww'));
-  return lines.map((line) => Number.parseInt(line, 10));
+  const found = listed.split('\n').filter((line) => {
+    const [, path = ''] = line.trim().split(/\s+/);
+    return basename(path) === program && line.includes(text);
+  });
+  return found.map((line) => Number.parseInt(line, 10));
 }
