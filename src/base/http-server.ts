@@ -63,7 +63,8 @@ export class HttpServer implements Component {
     const app = this.#build();
     this.#app = app;
     try {
-      await app.listen({ host, port, signal });
+      // Not with the signal: Node would close the listener whenever it aborts, long after the start too.
+      await app.listen({ host, port });
     } catch (error) {
       this.#app = undefined;
       throw listenError(error, host, port);

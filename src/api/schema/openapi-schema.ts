@@ -137,7 +137,8 @@ function writeObject(schema: ObjectSchema, writer: SchemaWriter, name: string | 
   const texts = name === undefined ? undefined : writer.texts(name)?.fields;
   const properties: Json = {};
   for (const [key, { schema: field, patch }] of Object.entries(schema.fields)) {
-    const text = texts?.[key];
+    // The models say nothing of fields that refer to a type: the type's own words stand in.
+    const text = texts?.[key] || (field.type === 'ref' ? writer.texts(field.name)?.description : undefined);
     const described = text === undefined || text === '' ? field : { ...field, description: text };
     const strategies = [patch?.merge && 'merge', patch?.replace && 'replace', patch?.retainKeys && 'retainKeys'];
     properties[key] = {
