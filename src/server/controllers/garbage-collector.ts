@@ -96,10 +96,13 @@ export class GarbageCollector implements Component {
       const siblings = this.#dependents.get(owner) ?? new Set();
       this.#dependents.set(owner, siblings.add(uid));
     }
-    const { finalizers = [], ownerReferences = [], deletionTimestamp } = object.metadata;
-    if (ownerReferences.length > 0) this.#queue.add(uid);
-    if (deletionTimestamp !== undefined && (finalizers.includes(FOREGROUND) || finalizers.includes(ORPHAN)))
-      this.#queue.add(uid);
+    const { ownerReferences = [] } = object.metadata;
+    if (ownerReferences.length > 0 || isEnding(object, FOREGROUND) || isEnding(object, ORPHAN)) this.#queue.add(uid);
+    // An owner that waits for this dependent may have been let go.
+    for (const { uid: owner } of before?.metadata.ownerReferences ?? []) {
+      const node = this.#nodes.get(owner);
+      if (node !== undefined && isEnding(node.object, FOREGROUND)) this.#queue.add(owner);
+    }
   }
 
   #forget(object: ApiObject): void {
@@ -123,9 +126,8 @@ export class GarbageCollector implements Component {
   async #process(uid: string, signal: AbortSignal): Promise<undefined> {
     const node = this.#nodes.get(uid);
     if (node === undefined) return;
-    const { deletionTimestamp, finalizers = [] } = node.object.metadata;
-    if (deletionTimestamp !== undefined && finalizers.includes(ORPHAN)) return this.#orphan(node, signal);
-    if (deletionTimestamp !== undefined && finalizers.includes(FOREGROUND)) return this.#foreground(node, signal);
+    if (isEnding(node.object, ORPHAN)) return this.#orphan(node, signal);
+    if (isEnding(node.object, FOREGROUND)) return this.#foreground(node, signal);
     await this.#collect(node, signal);
   }
 
@@ -146,9 +148,14 @@ export class GarbageCollector implements Component {
     }
     if (waiting.length + dangling.length === 0) return;
     // A dependent with dependents of its own that block must go by foreground too, else its owner would not wait for them.
-    const blocked = waiting.length > 0 && this.#blocking(object).length > 0;
-    const propagationPolicy = blocked ? 'Foreground' : policyOf(object);
-    const preconditions = { uid: object.metadata.uid ?? '', resourceVersion: object.metadata.resourceVersion ?? '' };
+    const blocking = waiting.length > 0 ? this.#blocking(object) : [];
+    const propagationPolicy = blocking.length > 0 ? 'Foreground' : policyOf(object);
+    let current = object;
+    // In a circle each would wait for the other: this one stops to block.
+    if (blocking.some((dependent) => isEnding(dependent, FOREGROUND)))
+      current = await this.#unblock(ref, object, signal);
+    const { uid = '', resourceVersion = '' } = current.metadata;
+    const preconditions = { uid, resourceVersion };
     await this.#deps.client
       .delete(ref, object.metadata, { propagationPolicy, preconditions, signal })
       .catch(ignoreMissing);
@@ -165,15 +172,16 @@ export class GarbageCollector implements Component {
     signal: AbortSignal,
   ): Promise<'solid' | 'waiting' | 'dangling'> {
     const known = this.#nodes.get(reference.uid);
-    if (known !== undefined && reachable(known, object)) {
-      const { deletionTimestamp, finalizers = [] } = known.object.metadata;
-      return deletionTimestamp !== undefined && finalizers.includes(FOREGROUND) ? 'waiting' : 'solid';
-    }
+    if (known !== undefined && reachable(known, object))
+      return isEnding(known.object, FOREGROUND) ? 'waiting' : 'solid';
     const ref = this.#refOf(reference);
     // A kind that is not served (any more) cannot be judged: keep the dependent.
     if (ref === undefined) return 'solid';
-    const key: ObjectKey = { name: reference.name, namespace: ref.namespaced ? object.metadata.namespace : undefined };
-    if (ref.namespaced && key.namespace === undefined) return 'dangling';
+    const { namespace } = object.metadata;
+    const key: ObjectKey = { name: reference.name, namespace: ref.namespaced ? namespace : undefined };
+    if (known !== undefined || (ref.namespaced && !namespace)) this.#warn(object, reference);
+    // A dependent without a namespace cannot say which owner it means: nobody can tell whether that one is gone.
+    if (ref.namespaced && !namespace) return 'solid';
     try {
       const owner = await this.#deps.client.get(ref, key, { signal });
       return owner.metadata.uid === reference.uid ? 'solid' : 'dangling';
@@ -184,7 +192,12 @@ export class GarbageCollector implements Component {
   }
 
   async #foreground({ ref, object }: Node, signal: AbortSignal): Promise<undefined> {
-    for (const dependent of this.#dependents.get(object.metadata.uid ?? '') ?? []) this.#queue.add(dependent);
+    const dependents = [...(this.#dependents.get(object.metadata.uid ?? '') ?? [])];
+    // Those that wait for dependents of their own come back by themselves; asking them again would go round for ever.
+    for (const uid of dependents) {
+      const node = this.#nodes.get(uid);
+      if (node !== undefined && !isEnding(node.object, FOREGROUND)) this.#queue.add(uid);
+    }
     if (this.#blocking(object).length > 0) return;
     await this.#removeFinalizer(ref, object, FOREGROUND, signal);
   }
@@ -207,6 +220,22 @@ export class GarbageCollector implements Component {
       );
       return dependent !== undefined && blocks === true ? [dependent] : [];
     });
+  }
+
+  /** The object, after it stopped to block the deletion of its owners. */
+  async #unblock(ref: ResourceRef, object: ApiObject, signal: AbortSignal): Promise<ApiObject> {
+    const { uid, resourceVersion, ownerReferences = [] } = object.metadata;
+    const free = ownerReferences.map((reference) => ({ ...reference, blockOwnerDeletion: false }));
+    const metadata = { uid, resourceVersion, ownerReferences: free };
+    return this.#deps.client.patch(ref, object.metadata, { metadata }, { type: 'merge', signal });
+  }
+
+  /** Owners can be in the dependent's namespace, or in none. */
+  #warn(object: ApiObject, { apiVersion, kind, name, uid }: OwnerReference): void {
+    const { namespace = '' } = object.metadata;
+    const owner = `ownerRef [${apiVersion}/${kind}, namespace: ${namespace}, name: ${name}, uid: ${uid}]`;
+    const message = `${owner} does not exist in namespace "${namespace}"`;
+    this.#deps.events.event(object, 'Warning', 'OwnerRefInvalidNamespace', message);
   }
 
   async #dropReferences(
@@ -238,6 +267,11 @@ export class GarbageCollector implements Component {
     const served = this.#deps.catalogue.list().filter(({ ref }) => ref.group === group && ref.kind === kind);
     return (served.find(({ ref }) => ref.version === version) ?? served[0])?.ref;
   }
+}
+
+/** Whether an object is being deleted and waits for this finalizer. */
+function isEnding({ metadata }: ApiObject, finalizer: string): boolean {
+  return metadata.deletionTimestamp !== undefined && metadata.finalizers?.includes(finalizer) === true;
 }
 
 /** Owners live in the dependent's namespace or in none. */
