@@ -41,7 +41,7 @@ export function nodeLifecycleController({ client, cache, events, now }: Controll
         events.event(node, 'Normal', 'NodeNotReady', `Node ${name} status is now: NodeNotReady`);
       }
       await keepTaints(current, signal);
-      if (readyStatus(current) !== 'True') await markPods(name, signal);
+      if (readyStatus(current) === 'False' || readyStatus(current) === 'Unknown') await markPods(name, signal);
       if (silentMs < GRACE_MS) return { requeueAfterMs: GRACE_MS - silentMs + 50 };
     },
   };
@@ -75,6 +75,7 @@ export function nodeLifecycleController({ client, cache, events, now }: Controll
           { status: { conditions } },
           { type: 'strategic', subresource: 'status', signal },
         );
+        events.event(pod, 'Warning', 'NodeNotReady', 'Node is not ready');
       } catch (error) {
         if (!isNotFound(error)) throw error;
       }
@@ -86,8 +87,9 @@ function heartbeat(node: Node): string | undefined {
   return node.status?.conditions?.find(({ type }) => type === 'Ready')?.lastHeartbeatTime;
 }
 
-function readyStatus(node: Node): string {
-  return node.status?.conditions?.find(({ type }) => type === 'Ready')?.status ?? 'Unknown';
+/** Undefined for a node that never said anything. */
+function readyStatus(node: Node): string | undefined {
+  return node.status?.conditions?.find(({ type }) => type === 'Ready')?.status;
 }
 
 function asLost(node: Node, now: number): Node {
@@ -121,6 +123,9 @@ export function planTaints(node: Node, time: string): Taint[] {
     wanted.push({ key, effect: 'NoSchedule' });
     if (key === NOT_READY || key === UNREACHABLE) wanted.push({ key, effect: 'NoExecute', timeAdded: time });
   }
+  // Nodes are created with this taint: it stays until they say that they are ready.
+  if (readyStatus(node) === undefined && present.some(({ key }) => key === NOT_READY))
+    wanted.push({ key: NOT_READY, effect: 'NoSchedule' });
   if (node.spec?.unschedulable === true) wanted.push({ key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' });
   const managed = new Set([...CONDITION_TAINTS.map(({ key }) => key), 'node.kubernetes.io/unschedulable']);
   const same = (a: Taint, b: Taint) => a.key === b.key && a.effect === b.effect;

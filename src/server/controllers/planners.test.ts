@@ -116,6 +116,10 @@ describe('planTaints', () => {
   ])('$name', ({ given, expected }) => {
     expect(keys(given)).toEqual(expected);
   });
+  test('a new node stays closed until it says that it is ready', () => {
+    const taints = [{ key: 'node.kubernetes.io/not-ready', effect: 'NoSchedule' }];
+    expect(keys({ metadata: { name: 'n' }, spec: { taints } })).toEqual(['not-ready:NoSchedule']);
+  });
   test('keeps the time of a taint that is there', () => {
     const taint = { key: 'node.kubernetes.io/unreachable', effect: 'NoExecute', timeAdded: 'before' };
     expect(planTaints(node('Unknown', { taints: [taint] }), 'now')).toContainEqual(taint);
@@ -146,6 +150,11 @@ describe('evictionTime', () => {
     },
   ])('$name', ({ given, expected }) => {
     expect(evictionTime(given, [taint])).toBe(expected);
+  });
+  test('the time of a pod that came to a tainted node begins then', () => {
+    const conditions = [{ type: 'PodScheduled', status: 'True', lastTransitionTime: '1970-01-01T00:01:00Z' }];
+    const late = { ...tolerating({ key: 'k', operator: 'Exists', tolerationSeconds: 5 }), status: { conditions } };
+    expect(evictionTime(late, [taint])).toBe(65_000);
   });
   test('no taint, no end', () => expect(evictionTime(tolerating(), [])).toBeUndefined());
 });

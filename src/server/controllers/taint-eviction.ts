@@ -1,4 +1,4 @@
-import { isPodTerminal } from '#api/core/pod.ts';
+import { isPodTerminal, podCondition } from '#api/core/pod.ts';
 import { toleratesTaint } from '#api/core/scheduling.ts';
 import { type Node, nodes, type Pod, pods, type Taint, type Toleration } from '#api/core/v1.ts';
 import { isNotFound } from '#api/meta/errors.ts';
@@ -7,12 +7,15 @@ import { type Controller, type ControllerDeps, watches } from './controller.ts';
 
 /** Deletes pods from nodes whose NoExecute taints they do not tolerate, or no longer. */
 export function taintEvictionController({ client, cache, events, now }: ControllerDeps): Controller {
+  /** When taints that do not say it themselves were first seen, by node and taint: `kubectl taint` writes no time. */
+  const firstSeen = new Map<string, number>();
   return {
     name: 'taint-eviction-controller',
     primary: pods,
     watches: [
       watches(nodes, (node, previous) => {
         const had = executing(previous).length > 0;
+        remember(node, previous);
         return had || executing(node).length > 0
           ? cache.onNode(pods, node.metadata.name).map(({ metadata }) => metadata)
           : [];
@@ -27,7 +30,7 @@ export function taintEvictionController({ client, cache, events, now }: Controll
         isPodTerminal(pod)
       )
         return;
-      const taints = executing(cache.get(nodes, { name: pod.spec.nodeName }));
+      const taints = executing(cache.get(nodes, { name: pod.spec.nodeName })).map((taint) => withTime(pod, taint));
       const at = evictionTime(pod, taints);
       if (at === undefined) return;
       if (at > now()) return { requeueAfterMs: at - now() };
@@ -36,6 +39,19 @@ export function taintEvictionController({ client, cache, events, now }: Controll
       await disrupt(pod, signal);
     },
   };
+
+  function remember(node: Node, previous: Node | undefined): void {
+    const present = executing(node).map((taint) => taintId(node.metadata.name, taint));
+    for (const id of executing(previous).map((taint) => taintId(node.metadata.name, taint)))
+      if (!present.includes(id)) firstSeen.delete(id);
+    for (const id of present) if (!firstSeen.has(id)) firstSeen.set(id, now());
+  }
+
+  function withTime({ spec }: Pod, taint: Taint): Taint {
+    if (taint.timeAdded) return taint;
+    const since = firstSeen.get(taintId(spec?.nodeName ?? '', taint)) ?? now();
+    return { ...taint, timeAdded: new Date(since).toISOString() };
+  }
 
   async function disrupt(pod: Pod, signal: AbortSignal): Promise<void> {
     const condition = {
@@ -59,6 +75,10 @@ export function taintEvictionController({ client, cache, events, now }: Controll
   }
 }
 
+function taintId(nodeName: string, { key, value = '' }: Taint): string {
+  return `${nodeName}/${key}=${value}`;
+}
+
 function executing(node: Node | undefined): Taint[] {
   return (node?.spec?.taints ?? []).filter(({ effect }) => effect === 'NoExecute');
 }
@@ -70,11 +90,17 @@ export function evictionTime(pod: Pod, taints: readonly Taint[]): number | undef
     const tolerations = (pod.spec?.tolerations ?? []).filter((toleration: Toleration) =>
       toleratesTaint(toleration, taint),
     );
-    const since = Date.parse(taint.timeAdded ?? '') || 0;
+    // A pod that came to a tainted node has its time from then on.
+    const since = Math.max(Date.parse(taint.timeAdded ?? '') || 0, arrivalOf(pod));
     const at = tolerations.length === 0 ? since : limitOf(tolerations, since);
     if (at !== undefined) earliest = Math.min(earliest ?? at, at);
   }
   return earliest;
+}
+
+function arrivalOf(pod: Pod): number {
+  const bound = podCondition(pod, 'PodScheduled')?.lastTransitionTime;
+  return Date.parse(bound ?? pod.metadata.creationTimestamp ?? '') || 0;
 }
 
 function limitOf(tolerations: readonly Toleration[], since: number): number | undefined {
