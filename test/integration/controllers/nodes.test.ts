@@ -215,7 +215,7 @@ describe('a NoExecute taint', () => {
     await poke('n2');
     // One that came later has its full time.
     await run(namespace, 'latecomer', tolerating(60));
-    expect(await names()).toEqual(['later', 'latecomer', 'never']);
+    expect(await names()).toEqual(['latecomer', 'later', 'never']);
     await later(15);
     await poke('n2');
     await eventually(async () => expect(await names()).toEqual(['latecomer', 'never']));
