@@ -1,18 +1,16 @@
 import { type CertificateSigningRequest, certificateSigningRequests } from '#api/certificates/v1.ts';
+import { nodes } from '#api/core/v1.ts';
 import { isNotFound } from '#api/meta/errors.ts';
 import { formatTime } from '#api/meta/time.ts';
+import { isSigned, NODE_CLIENT, NODE_SERVING, nodeNameOf, readRequest } from './certificate-rules.ts';
 import type { Controller, ControllerDeps } from './controller.ts';
-
-const NODE_CLIENT = 'kubernetes.io/kube-apiserver-client-kubelet';
-const NODE_SERVING = 'kubernetes.io/kubelet-serving';
-const SIGNED = new Set(['kubernetes.io/kube-apiserver-client', NODE_CLIENT, NODE_SERVING]);
 
 const HOUR_MS = 3_600_000;
 /** How long requests are kept by their state, as upstream's cleaner does. */
 const KEEP_MS = { done: HOUR_MS, pending: 24 * HOUR_MS } as const;
 
 /**
- * Approves what nodes need by themselves: a client certificate for a joining node (its join token says that it may) or for
+ * Decides what nodes need by themselves: a client certificate for a joining node (its join token says that it may) or for
  * the node itself, and a serving certificate that a node asks for itself.
  */
 export function certificateApprover({ client, cache, now }: ControllerDeps): Controller {
@@ -21,18 +19,20 @@ export function certificateApprover({ client, cache, now }: ControllerDeps): Con
     primary: certificateSigningRequests,
     async reconcile({ name }, { log, signal }) {
       const request = cache.get(certificateSigningRequests, { name });
-      if (request === undefined || decided(request) || !mayApprove(request)) return;
-      const condition = {
-        type: 'Approved',
-        status: 'True',
-        reason: 'AutoApproved',
-        message: 'Auto approving: the requester may have this certificate',
-        lastUpdateTime: formatTime(new Date(now())),
-      };
+      if (request === undefined || decided(request)) return;
+      const verdict = judge(request, (nodeName) => {
+        const conditions = cache.get(nodes, { name: nodeName })?.status?.conditions ?? [];
+        return conditions.some(({ type, status }) => type === 'Ready' && status === 'True');
+      });
+      if (verdict === undefined) return;
+      const condition = { ...verdict, status: 'True', lastUpdateTime: formatTime(new Date(now())) };
       const conditions = [...(request.status?.conditions ?? []), condition];
-      const approved = { ...request, status: { ...request.status, conditions } };
-      await client.updateSubresource(certificateSigningRequests, { name }, 'approval', approved, { signal });
-      log.info({ request: name, username: request.spec.username }, 'certificate request approved');
+      const decision = { ...request, status: { ...request.status, conditions } };
+      await client.updateSubresource(certificateSigningRequests, { name }, 'approval', decision, { signal });
+      log.info(
+        { request: name, username: request.spec.username, decision: verdict.type },
+        'certificate request decided',
+      );
     },
   };
 }
@@ -47,10 +47,11 @@ export function certificateSigner({ client, cache, cluster, now }: ControllerDep
       if (request === undefined || !has(request, 'Approved') || has(request, 'Failed') || request.status?.certificate)
         return;
       const { signerName, usages = [], expirationSeconds } = request.spec;
-      if (!SIGNED.has(signerName)) return;
+      if (!isSigned(signerName)) return;
       const pem = Buffer.from(request.spec.request, 'base64').toString();
       let status = request.status ?? {};
       try {
+        readRequest(request);
         const chain = await cluster.signer.sign({ pem, signerName, usages, expirationSeconds });
         status = { ...status, certificate: Buffer.from(chain).toString('base64') };
       } catch (error) {
@@ -88,16 +89,39 @@ export function certificateCleaner({ client, cache, now }: ControllerDeps): Cont
   };
 }
 
-/** Whether a request is one that nodes may make without being asked about. Pure. */
-export function mayApprove({ spec }: CertificateSigningRequest): boolean {
-  const { username = '', groups = [], signerName, usages = [] } = spec;
-  const joining = groups.includes('system:bootstrappers');
-  const node = groups.includes('system:nodes') && username.startsWith('system:node:');
-  const only = (...allowed: string[]) => usages.every((usage) => allowed.includes(usage));
-  if (signerName === NODE_CLIENT)
-    return (joining || node) && only('client auth', 'digital signature', 'key encipherment');
-  if (signerName === NODE_SERVING) return node && only('server auth', 'digital signature', 'key encipherment');
-  return false;
+export interface Verdict {
+  readonly type: 'Approved' | 'Denied';
+  readonly reason: string;
+  readonly message: string;
+}
+
+/**
+ * Whether a request is one that nodes may make without anybody being asked; undefined for all others. The token that machines
+ * join with is shared: it must not give one the name of a node that is running. Pure.
+ */
+export function judge(
+  request: CertificateSigningRequest,
+  isRunning: (nodeName: string) => boolean,
+): Verdict | undefined {
+  const { username = '', groups = [], signerName } = request.spec;
+  if (signerName !== NODE_CLIENT && signerName !== NODE_SERVING) return undefined;
+  const isJoining = signerName === NODE_CLIENT && groups.includes('system:bootstrappers');
+  const isNode = groups.includes('system:nodes');
+  if (!isJoining && !isNode) return undefined;
+  let wish: ReturnType<typeof readRequest>;
+  try {
+    wish = readRequest(request);
+  } catch {
+    return undefined;
+  }
+  if (!isJoining && wish.subject.commonName !== username) return undefined;
+  const name = nodeNameOf(wish);
+  if (isJoining && isRunning(name)) {
+    const message = `A node "${name}" is running already: give this one another name with --node-name, or stop the other`;
+    return { type: 'Denied', reason: 'NodeIsRunning', message };
+  }
+  const message = 'Auto approving: the requester may have this certificate';
+  return { type: 'Approved', reason: 'AutoApproved', message };
 }
 
 function has({ status }: CertificateSigningRequest, type: string): boolean {

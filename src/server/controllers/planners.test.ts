@@ -1,8 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { CertificateSigningRequest } from '#api/certificates/v1.ts';
 import type { Node, Pod, Service } from '#api/core/v1.ts';
 import type { EndpointSlice } from '#api/discovery/v1.ts';
-import { mayApprove } from './certificates.ts';
 import { aggregateRules } from './clusterrole-aggregation.ts';
 import { planSliceContents, planSlices, planSubsets, SLICE_SIZE, targetPortOf } from './endpoints-plan.ts';
 import { nextRange } from './node-ipam.ts';
@@ -164,49 +162,6 @@ test('nextRange gives the first free /24 and ends with the cluster range', () =>
   expect(nextRange('10.42.0.0/16', [])).toBe('10.42.0.0/24');
   expect(nextRange('10.42.0.0/16', [node('10.42.0.0/24'), node('10.42.2.0/24')])).toBe('10.42.1.0/24');
   expect(nextRange('10.42.0.0/24', [node('10.42.0.0/24')])).toBeUndefined();
-});
-
-describe('mayApprove', () => {
-  const request = (spec: Partial<CertificateSigningRequest['spec']>): CertificateSigningRequest => ({
-    metadata: { name: 'r' },
-    spec: { request: '', signerName: '', usages: ['digital signature'], ...spec },
-  });
-  const CLIENT = 'kubernetes.io/kube-apiserver-client-kubelet';
-  const SERVING = 'kubernetes.io/kubelet-serving';
-  test.each([
-    {
-      name: 'a joining node',
-      spec: { signerName: CLIENT, groups: ['system:bootstrappers'], usages: ['client auth', 'digital signature'] },
-      expected: true,
-    },
-    {
-      name: 'somebody else',
-      spec: { signerName: CLIENT, groups: ['system:authenticated'], username: 'eve' },
-      expected: false,
-    },
-    {
-      name: 'a joining node asking to serve',
-      spec: { signerName: SERVING, groups: ['system:bootstrappers'] },
-      expected: false,
-    },
-    {
-      name: 'a node that serves',
-      spec: { signerName: SERVING, username: 'system:node:a', groups: ['system:nodes'], usages: ['server auth'] },
-      expected: true,
-    },
-    {
-      name: 'a node asking for more than it needs',
-      spec: { signerName: CLIENT, username: 'system:node:a', groups: ['system:nodes'], usages: ['cert sign'] },
-      expected: false,
-    },
-    {
-      name: 'a client certificate for people',
-      spec: { signerName: 'kubernetes.io/kube-apiserver-client', groups: ['system:bootstrappers'] },
-      expected: false,
-    },
-  ])('$name: $expected', ({ spec, expected }) => {
-    expect(mayApprove(request(spec))).toBe(expected);
-  });
 });
 
 test('aggregateRules takes every rule once, from roles the labels pick, never from itself', () => {
