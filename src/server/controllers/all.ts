@@ -1,7 +1,7 @@
 import { certificateApprover, certificateCleaner, certificateSigner } from './certificates.ts';
 import { clusterRoleAggregationController } from './clusterrole-aggregation.ts';
-import type { Controller, ControllerDeps } from './controller.ts';
 import { controlPlaneNodeController } from './control-plane-node.ts';
+import type { Controller, ControllerDeps } from './controller.ts';
 import { deploymentController } from './deployment/deployment.ts';
 import { endpointSliceController, endpointsController } from './endpoints.ts';
 import { namespaceController } from './namespace.ts';
