@@ -1,4 +1,10 @@
-import type { Pod, PodCondition } from './v1.ts';
+import type { Container, Pod, PodCondition } from './v1.ts';
+
+/** Every container of a pod, of whichever sort. */
+export function allContainers({ spec }: Pod): readonly Container[] {
+  const { initContainers = [], containers = [], ephemeralContainers = [] } = spec;
+  return [...initContainers, ...containers, ...(ephemeralContainers as readonly Container[])];
+}
 
 /** Whether all containers have ended for good. */
 export function isPodTerminal(pod: Pod): boolean {

@@ -1,4 +1,5 @@
 import type { AdmissionRequest } from '#api/admission/request.ts';
+import { parseAmounts, podQuantities } from '#api/core/quota/pod-quantities.ts';
 import {
   type Container,
   type LimitRangeItem,
@@ -10,7 +11,6 @@ import {
 } from '#api/core/v1.ts';
 import { brokenLimits } from './limits.ts';
 import { type AdmissionDeps, type AdmissionPlugin, concerns } from './plugin.ts';
-import { parseAmounts, podQuantities } from './pod-quantities.ts';
 import { refusal } from './refusal.ts';
 
 const ANNOTATION = 'kubernetes.io/limit-ranger';

@@ -1,6 +1,6 @@
+import { type Amounts, parseAmounts } from '#api/core/quota/pod-quantities.ts';
 import type { LimitRangeItem } from '#api/core/v1.ts';
 import { approximateValue, compareQuantities, formatQuantity, type Quantity } from '#api/meta/quantity.ts';
-import { type Amounts, parseAmounts } from './pod-quantities.ts';
 
 /** What something asks for and is limited to; `limits` is absent for what can only ask. */
 export interface Usage {

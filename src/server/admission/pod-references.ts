@@ -1,10 +1,5 @@
-import type { Container, Pod, Volume } from '#api/core/v1.ts';
-
-/** Every container of a pod, of whichever sort. */
-export function allContainers({ spec }: Pod): readonly Container[] {
-  const { initContainers = [], containers = [], ephemeralContainers = [] } = spec;
-  return [...initContainers, ...containers, ...(ephemeralContainers as readonly Container[])];
-}
+import { allContainers } from '#api/core/pod.ts';
+import type { Pod, Volume } from '#api/core/v1.ts';
 
 /** Whether a pod names any secret: to pull images, in an environment or as a volume. */
 export function namesSecret(pod: Pod): boolean {

@@ -1,5 +1,8 @@
 import type { AdmissionRequest } from '#api/admission/request.ts';
-import type { ResourceQuota, ScopedResourceSelectorRequirement } from '#api/core/v1.ts';
+import { countedNames } from '#api/core/quota/concerns.ts';
+import { type Amounts, parseAmounts } from '#api/core/quota/pod-quantities.ts';
+import type { QuotaEvaluator } from '#api/core/quota/quota-evaluator.ts';
+import type { ResourceQuota } from '#api/core/v1.ts';
 import {
   addQuantities,
   compareQuantities,
@@ -8,32 +11,11 @@ import {
   subtractQuantities,
   ZERO_QUANTITY,
 } from '#api/meta/quantity.ts';
-import type { ApiObject } from '#api/meta/types.ts';
-import { type Amounts, parseAmounts } from '../pod-quantities.ts';
 import { refusal } from '../refusal.ts';
-import type { QuotaEvaluator } from './quota-evaluator.ts';
-
-/** The names of a quota that count objects of the evaluator's kind. */
-export function countedNames({ status }: ResourceQuota, evaluator: QuotaEvaluator): string[] {
-  return Object.keys(status?.hard ?? {})
-    .filter((name) => evaluator.counts(name))
-    .sort();
-}
-
-/** Whether a quota counts this object: it has a limit for its kind, and the object is in all of its scopes. */
-export function concernsObject(quota: ResourceQuota, evaluator: QuotaEvaluator, object: ApiObject): boolean {
-  if (countedNames(quota, evaluator).length === 0) return false;
-  return scopesOf(quota).every((scope) => evaluator.isInScope?.(object, scope) === true);
-}
-
-function scopesOf({ spec }: ResourceQuota): ScopedResourceSelectorRequirement[] {
-  const plain = (spec?.scopes ?? []).map((scopeName) => ({ scopeName, operator: 'Exists' }));
-  return [...plain, ...(spec?.scopeSelector?.matchExpressions ?? [])];
-}
 
 /** Throws 403 where a quota cannot judge the object: it does not say what is counted, or nobody has counted yet. */
 export function requireCountable(request: AdmissionRequest, quota: ResourceQuota, evaluator: QuotaEvaluator): void {
-  const names = countedNames(quota, evaluator);
+  const names = countedNames(quota.status?.hard, evaluator);
   const { name } = quota.metadata;
   const missing = request.object && evaluator.missing?.(request.object, names);
   if (missing !== undefined) throw refusal(request, `failed quota: ${name}: ${missing}`);

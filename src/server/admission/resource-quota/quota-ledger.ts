@@ -1,9 +1,9 @@
 import type { AdmissionRequest } from '#api/admission/request.ts';
+import { type Amounts, parseAmounts } from '#api/core/quota/pod-quantities.ts';
 import { type ResourceQuota, resourceQuotas } from '#api/core/v1.ts';
 import { isConflict, isNotFound } from '#api/meta/errors.ts';
 import { formatQuantity } from '#api/meta/quantity.ts';
 import type { AdmissionDeps } from '../plugin.ts';
-import { type Amounts, parseAmounts } from '../pod-quantities.ts';
 import { chargedUsage } from './charge.ts';
 
 /** One write that wants room in the quotas of its namespace. */

@@ -1,6 +1,6 @@
-import type { Service } from '#api/core/v1.ts';
-import { quantityOf } from '#api/meta/quantity.ts';
-import type { Amounts } from '../pod-quantities.ts';
+import { quantityOf } from '../../meta/quantity.ts';
+import type { Service } from '../v1.ts';
+import type { Amounts } from './pod-quantities.ts';
 import type { QuotaEvaluator } from './quota-evaluator.ts';
 
 const COUNTED: ReadonlySet<string> = new Set([
@@ -12,9 +12,6 @@ const COUNTED: ReadonlySet<string> = new Set([
 
 /** Services count as objects, with the ports they take on every node, and as load balancers. */
 export const serviceEvaluator: QuotaEvaluator = {
-  // A change of type changes what is used.
-  handles: ({ operation, subresource }) =>
-    subresource === undefined && (operation === 'CREATE' || operation === 'UPDATE'),
   counts: (name) => COUNTED.has(name),
   usage: (object) => serviceUsage(object as Service),
 };

@@ -1,7 +1,7 @@
-import type { PersistentVolumeClaim, ScopedResourceSelectorRequirement } from '#api/core/v1.ts';
-import { compareQuantities, parseQuantity, type Quantity, quantityOf } from '#api/meta/quantity.ts';
-import { labelSelectorOf } from '#api/meta/selectors.ts';
-import type { Amounts } from '../pod-quantities.ts';
+import { compareQuantities, parseQuantity, type Quantity, quantityOf } from '../../meta/quantity.ts';
+import { labelSelectorOf } from '../../meta/selectors.ts';
+import type { PersistentVolumeClaim, ScopedResourceSelectorRequirement } from '../v1.ts';
+import type { Amounts } from './pod-quantities.ts';
 import type { QuotaEvaluator } from './quota-evaluator.ts';
 
 const CLASS_BETA = 'volume.beta.kubernetes.io/storage-class';
@@ -12,8 +12,6 @@ const COUNTED: ReadonlySet<string> = new Set([`count/${CLAIMS}`, CLAIMS, STORAGE
 
 /** Claims count as objects and with the storage they ask for, in total and by storage class. */
 export const claimEvaluator: QuotaEvaluator = {
-  handles: ({ operation, subresource }) =>
-    subresource === undefined && (operation === 'CREATE' || operation === 'UPDATE'),
   counts: (name) => COUNTED.has(name) || name.endsWith(OF_CLASS + STORAGE) || name.endsWith(OF_CLASS + CLAIMS),
   usage: (object) => claimUsage(object as PersistentVolumeClaim),
   isInScope: (object, scope) => isInScope(object as PersistentVolumeClaim, scope),

@@ -1,11 +1,11 @@
-import { isPodTerminal } from '#api/core/pod.ts';
-import { qosClass } from '#api/core/pod-resources.ts';
-import type { Container, Pod, ScopedResourceSelectorRequirement } from '#api/core/v1.ts';
-import { type Quantity, quantityOf } from '#api/meta/quantity.ts';
-import { labelSelectorOf } from '#api/meta/selectors.ts';
-import { parseTime } from '#api/meta/time.ts';
-import type { ApiObject } from '#api/meta/types.ts';
-import { type Amounts, podQuantities } from '../pod-quantities.ts';
+import { type Quantity, quantityOf } from '../../meta/quantity.ts';
+import { labelSelectorOf } from '../../meta/selectors.ts';
+import { parseTime } from '../../meta/time.ts';
+import type { ApiObject } from '../../meta/types.ts';
+import { isPodTerminal } from '../pod.ts';
+import { qosClass } from '../pod-resources.ts';
+import type { Container, Pod, ScopedResourceSelectorRequirement } from '../v1.ts';
+import { type Amounts, podQuantities } from './pod-quantities.ts';
 import type { QuotaEvaluator } from './quota-evaluator.ts';
 
 const BASIC: ReadonlySet<string> = new Set(['cpu', 'memory', 'ephemeral-storage']);
@@ -23,8 +23,6 @@ const HUGE_PAGES = 'hugepages-';
 
 /** Pods count as objects as long as they exist, and with what they ask for until they have ended. */
 export const podEvaluator: QuotaEvaluator = {
-  handles: ({ operation, subresource }) =>
-    subresource === undefined ? operation === 'CREATE' : operation === 'UPDATE' && subresource === 'resize',
   counts: (name) =>
     COUNTED.has(name) ||
     name.startsWith(HUGE_PAGES) ||

@@ -1,7 +1,7 @@
-import { podLimits, podRequests } from '#api/core/pod-resources.ts';
-import type { Pod } from '#api/core/v1.ts';
-import { milliQuantityOf, parseQuantity, type Quantity, type QuantityFormat } from '#api/meta/quantity.ts';
-import { allContainers } from './pod-references.ts';
+import { milliQuantityOf, parseQuantity, type Quantity, type QuantityFormat } from '../../meta/quantity.ts';
+import { allContainers } from '../pod.ts';
+import { podLimits, podRequests } from '../pod-resources.ts';
+import type { Pod } from '../v1.ts';
 
 export type Amounts = ReadonlyMap<string, Quantity>;
 

@@ -1,9 +1,9 @@
-import { bindings, events } from '#api/core/v1.ts';
-import { quantityOf } from '#api/meta/quantity.ts';
-import { groupResource, type ResourceRef } from '#api/meta/resource-ref.ts';
-import type { Amounts } from '../pod-quantities.ts';
+import { quantityOf } from '../../meta/quantity.ts';
+import { groupResource, type ResourceRef } from '../../meta/resource-ref.ts';
+import { bindings, events } from '../v1.ts';
 import { claimEvaluator } from './claim-evaluator.ts';
 import { podEvaluator } from './pod-evaluator.ts';
+import type { Amounts } from './pod-quantities.ts';
 import type { QuotaEvaluator } from './quota-evaluator.ts';
 import { serviceEvaluator } from './service-evaluator.ts';
 
@@ -35,7 +35,6 @@ function countEvaluator(name: string): QuotaEvaluator {
   const names = NAMED.has(name) ? [`count/${name}`, name] : [`count/${name}`];
   const one: Amounts = new Map(names.map((counted) => [counted, quantityOf(1)]));
   return {
-    handles: ({ operation, subresource }) => operation === 'CREATE' && subresource === undefined,
     counts: (resourceName) => one.has(resourceName),
     usage: () => one,
   };

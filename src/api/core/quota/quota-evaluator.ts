@@ -1,12 +1,9 @@
-import type { AdmissionRequest } from '#api/admission/request.ts';
-import type { ScopedResourceSelectorRequirement } from '#api/core/v1.ts';
-import type { ApiObject } from '#api/meta/types.ts';
-import type { Amounts } from '../pod-quantities.ts';
+import type { ApiObject } from '../../meta/types.ts';
+import type { ScopedResourceSelectorRequirement } from '../v1.ts';
+import type { Amounts } from './pod-quantities.ts';
 
 /** How objects of one kind count against quotas. Pure. */
 export interface QuotaEvaluator {
-  /** Whether this write can change what is used. */
-  handles(request: Pick<AdmissionRequest, 'operation' | 'subresource'>): boolean;
   /** Whether a name in a quota's `hard` counts objects of this kind. */
   counts(resourceName: string): boolean;
   /** What the object uses of everything that is counted. */
