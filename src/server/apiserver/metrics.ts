@@ -29,11 +29,11 @@ export class Metrics {
 
   /** One finished request. Streams count, but their duration says nothing. */
   observe(labels: Labels & { readonly code: string }, seconds: number | undefined): void {
-    const key = render(labels);
+    const { code, ...rest } = labels;
+    const name = render(rest);
+    const key = `${name},${render({ code })}`;
     this.#requests.set(key, (this.#requests.get(key) ?? 0) + 1);
     if (seconds === undefined) return;
-    const { code: _, ...rest } = labels;
-    const name = render(rest);
     const histogram = this.#durations.get(name) ?? { counts: BUCKETS.map(() => 0), sum: 0, count: 0 };
     this.#durations.set(name, histogram);
     for (let i = BUCKETS.length - 1; i >= 0 && seconds <= (BUCKETS[i] ?? 0); i--) {
@@ -77,7 +77,12 @@ function histogramLines(labels: string, { counts, sum, count }: Histogram): stri
 }
 
 function render(labels: Labels): string {
-  return Object.entries(labels)
-    .map(([name, value]) => `${name}="${value.replace(/[\\"\n]/g, (char) => (char === '\n' ? '\\n' : `\\${char}`))}"`)
-    .join(',');
+  let text = '';
+  for (const name in labels) text += `${text === '' ? '' : ','}${name}="${escapeLabel(labels[name] ?? '')}"`;
+  return text;
+}
+
+function escapeLabel(value: string): string {
+  if (!/[\\"\n]/.test(value)) return value;
+  return value.replace(/[\\"\n]/g, (char) => (char === '\n' ? '\\n' : `\\${char}`));
 }
