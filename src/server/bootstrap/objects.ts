@@ -1,9 +1,11 @@
 import { type ConfigMap, configMaps, type Namespace, namespaces, type Service, services } from '#api/core/v1.ts';
+import { flowSchemas, priorityLevelConfigurations } from '#api/flowcontrol/v1.ts';
 import type { ResourceRef } from '#api/meta/resource-ref.ts';
 import type { ApiObject } from '#api/meta/types.ts';
 import { type ServiceCIDR, serviceCIDRs } from '#api/networking/v1.ts';
 import { clusterRoleBindings, clusterRoles, roleBindings, roles } from '#api/rbac/v1.ts';
 import { type PriorityClass, priorityClasses } from '#api/scheduling/v1.ts';
+import { flowSchemaObjects, priorityLevels } from './flow-control.ts';
 import { bootstrapClusterRoleBindings, bootstrapClusterRoles, bootstrapRoleBindings, bootstrapRoles } from './rbac.ts';
 
 /** One object that must be there. */
@@ -45,6 +47,8 @@ export function bootstrapObjects(facts: BootstrapFacts): Wanted[] {
     ...bootstrapRoles().map((role) => wanted(roles, role)),
     ...bootstrapRoleBindings().map((binding) => wanted(roleBindings, binding)),
     ...systemPriorityClasses().map((priorityClass) => wanted(priorityClasses, priorityClass)),
+    ...priorityLevels().map((level) => wanted(priorityLevelConfigurations, level)),
+    ...flowSchemaObjects().map((schema) => wanted(flowSchemas, schema)),
     wanted(serviceCIDRs, defaultServiceCidr(facts)),
     wanted(configMaps, extensionAuthentication(facts)),
     wanted(configMaps, clusterSettings(facts)),

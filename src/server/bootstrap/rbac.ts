@@ -119,6 +119,8 @@ function clusterRoleBinding(name: string, role: string, subjects: readonly Subje
 interface NamespacedRow {
   readonly namespace: string;
   readonly name: string;
+  /** Of the binding, where it is not the role's name. */
+  readonly bindingName?: string;
   readonly rules: readonly string[];
   readonly subjects: readonly Subject[];
 }
@@ -134,8 +136,9 @@ const NAMESPACED: readonly NamespacedRow[] = [
   {
     namespace: 'kube-system',
     name: 'extension-apiserver-authentication-reader',
+    bindingName: 'system::extension-apiserver-authentication-reader',
     rules: ['core/{configmaps}[extension-apiserver-authentication]:R'],
-    subjects: [],
+    subjects: [user('system:kube-controller-manager'), user('system:kube-scheduler')],
   },
   LEADERS('kube-controller-manager'),
   LEADERS('kube-scheduler'),
@@ -179,18 +182,11 @@ export function bootstrapRoles(): Role[] {
 }
 
 export function bootstrapRoleBindings(): RoleBinding[] {
-  // The two leader roles are bound under the names that upstream gave the bindings.
-  return NAMESPACED.flatMap(({ namespace, name, subjects }) =>
-    subjects.length === 0
-      ? []
-      : [
-          {
-            apiVersion: API_VERSION,
-            kind: 'RoleBinding',
-            metadata: { namespace, name, ...OWN },
-            roleRef: { apiGroup: GROUP, kind: 'Role', name },
-            subjects: [...subjects],
-          },
-        ],
-  );
+  return NAMESPACED.map(({ namespace, name, bindingName = name, subjects }) => ({
+    apiVersion: API_VERSION,
+    kind: 'RoleBinding',
+    metadata: { namespace, name: bindingName, ...OWN },
+    roleRef: { apiGroup: GROUP, kind: 'Role', name },
+    subjects: [...subjects],
+  }));
 }
