@@ -21,6 +21,7 @@ LOG=/var/log/skiff.log
 PID=/run/skiff.pid
 LEDGER=$CONFIG_DIR/installed
 DOCKER_PID=/run/skiff-docker.pid
+DOCKER_LOG=/var/log/skiff-docker.log
 
 say() { printf '%s\n' "$*"; }
 fail() { printf 'skiff: %s\n' "$*" >&2; exit 1; }
@@ -43,13 +44,40 @@ main() {
     say "Installed $BIN. Start it with: skiff $role $*"
     return
   fi
+  note_places "$@"
   start_skiff "$role" "$@"
-  wait_ready "$role" "$@"
+  if [ "$role" = agent ]; then wait_joined "$@"; else wait_ready "$@"; fi
 }
 
 # What was made is written down, so that --uninstall undoes exactly that.
 note() { mkdir -p "$CONFIG_DIR"; grep -qxF "$1" "$LEDGER" 2>/dev/null || printf '%s\n' "$1" >>"$LEDGER"; }
 noted() { grep -qxF "$1" "$LEDGER" 2>/dev/null; }
+
+# flag_value NAME FLAGS...: what a flag is set to, on the command line or in the configuration file; nothing if it is not.
+flag_value() {
+  name=$1
+  shift
+  value=
+  while [ $# -gt 0 ]; do
+    case $1 in
+      --"$name"=*) value=${1#*=} ;;
+      --"$name") value=${2:-} ;;
+    esac
+    shift
+  done
+  [ -n "$value" ] || value=$(sed -n "s/^$name:[[:space:]]*//p" "$CONFIG_DIR/config.yaml" 2>/dev/null | tr -d "\"'" | tail -n 1)
+  printf '%s' "$value"
+}
+
+# Where things are, for --uninstall: flags of this run are not known then.
+note_places() {
+  for name in data-dir run-dir log-dir docker-socket node-name; do
+    value=$(flag_value "$name" "$@")
+    [ -z "$value" ] || note "flag --$name=$value"
+  done
+  value=$(flag_value write-kubeconfig "$@")
+  case $value in '' | "$CONFIG_DIR"/*) ;; *) note "kubeconfig $value" ;; esac
+}
 
 install_packages() {
   missing=
@@ -149,7 +177,37 @@ init_system() {
   else echo none; fi
 }
 
-docker_answers() { [ -S /var/run/docker.sock ] && docker version >/dev/null 2>&1; }
+# The client is a package of its own in places; skiff does not need it, and waits for Docker by itself.
+docker_answers() {
+  [ -S /var/run/docker.sock ] || return 1
+  have docker || return 0
+  docker version >/dev/null 2>&1
+}
+
+# A process that outlives this script and is no business of the terminal's.
+background() {
+  log=$1
+  shift
+  if have setsid; then setsid nohup "$@" >>"$log" 2>&1 </dev/null &
+  else nohup "$@" >>"$log" 2>&1 </dev/null & fi
+}
+
+# end_process PID SECONDS: politely, then not.
+end_process() {
+  kill "$1" 2>/dev/null || return 0
+  i=$(($2 * 5))
+  while kill -0 "$1" 2>/dev/null; do
+    i=$((i - 1))
+    [ $i -gt 0 ] || { kill -9 "$1" 2>/dev/null || true; return 0; }
+    sleep 0.2
+  done
+}
+
+# runs PID FILE: whether that process is that program; its number may have been given to somebody else since.
+runs() {
+  path=$(readlink -f "$2" 2>/dev/null) || path=$2
+  [ "$(readlink "/proc/$1/exe" 2>/dev/null | sed 's/ (deleted)$//')" = "$path" ]
+}
 
 start_docker() {
   docker_answers && return 0
@@ -157,8 +215,9 @@ start_docker() {
     systemd) systemctl enable --now docker >/dev/null 2>&1 || true ;;
     openrc) rc-update add docker default >/dev/null 2>&1 || true; rc-service docker start >/dev/null 2>&1 || true ;;
     none)
-      say "There is no init system: starting dockerd in the background (log: /var/log/docker.log)"
-      nohup dockerd >>/var/log/docker.log 2>&1 &
+      have dockerd || fail "there is no dockerd to start"
+      say "There is no init system: starting dockerd in the background (log: $DOCKER_LOG, process: $DOCKER_PID)"
+      background "$DOCKER_LOG" dockerd
       echo $! >"$DOCKER_PID"
       note "docker-process"
       ;;
@@ -166,7 +225,7 @@ start_docker() {
   i=0
   until docker_answers; do
     i=$((i + 1))
-    [ $i -lt 60 ] || fail "Docker does not answer on /var/run/docker.sock after 60 s; see its log (journalctl -u docker, or /var/log/docker.log)"
+    [ $i -lt 60 ] || fail "Docker does not answer on /var/run/docker.sock after 60 s; see its log (journalctl -u docker, or $DOCKER_LOG)"
     sleep 1
   done
 }
@@ -208,11 +267,13 @@ Wants=network-online.target docker.service
 [Service]
 Type=exec
 EnvironmentFile=-$CONFIG_DIR/skiff.env
-ExecStart=$BIN $role $(quoted "$@")
+ExecStart=$BIN $role$(systemd_words "$@")
 # Pods are Docker's children and go on running.
 KillMode=process
 Restart=always
 RestartSec=2
+# Wrong flags do not get better by trying again.
+RestartPreventExitStatus=2
 LimitNOFILE=1048576
 Delegate=yes
 
@@ -233,7 +294,7 @@ start_openrc() {
 description="skiff, a whole Kubernetes in one executable ($role)"
 supervisor=supervise-daemon
 command=$BIN
-command_args="$role $(quoted "$@")"
+command_args="$role$(openrc_words "$@")"
 output_log=$LOG
 error_log=$LOG
 respawn_delay=2
@@ -255,44 +316,79 @@ start_background() {
   say "There is no init system: starting skiff in the background (log: $LOG, process: $PID)"
   # shellcheck disable=SC1091
   if [ -f "$CONFIG_DIR/skiff.env" ]; then set -a; . "$CONFIG_DIR/skiff.env"; set +a; fi
-  nohup "$BIN" "$role" "$@" >>"$LOG" 2>&1 &
-  echo $! >"$PID"
+  background "$LOG" "$BIN" "$role" "$@"
+  pid=$!
+  echo $pid >"$PID"
+  # Until then it is still one of the programs that start it.
+  i=0
+  until runs $pid "$BIN" || [ $i -ge 20 ]; do i=$((i + 1)); sleep 0.1; done
   note "background"
 }
 
 stop_background() {
   [ -f "$PID" ] || return 0
   pid=$(cat "$PID")
-  # A process number may have been given to somebody else since.
-  if [ "$(readlink "/proc/$pid/exe" 2>/dev/null | sed 's/ (deleted)$//')" = "$BIN" ]; then
-    kill "$pid" 2>/dev/null || true
-    i=0
-    while kill -0 "$pid" 2>/dev/null && [ $i -lt 150 ]; do i=$((i + 1)); sleep 0.2; done
-  fi
+  if runs "$pid" "$BIN"; then end_process "$pid" 30; fi
   rm -f "$PID"
 }
 
-quoted() { for argument in "$@"; do printf '"%s" ' "$(printf '%s' "$argument" | sed 's/[\\"$`]/\\&/g')"; done; }
+# Each argument as one word of a unit's command line: systemd expands "%" and "$" even within quotes.
+systemd_words() { for argument in "$@"; do printf ' "%s"' "$(printf '%s' "$argument" | sed 's/[\\"]/\\&/g; s/%/%%/g; s/\$/$$/g')"; done; }
+
+# Within double quotes that the init script's shell reads once, and supervise-daemon's caller once more.
+# shellcheck disable=SC2016
+openrc_words() { for argument in "$@"; do printf ' \\"%s\\"' "$(printf '%s' "$argument" | sed 's/[\\"$`]/\\&/g; s/[\\"$`]/\\&/g')"; done; }
+
+end_of_log() {
+  case $(init_system) in
+    systemd) journalctl -u skiff -n 20 --no-pager >&2 || true ;;
+    *) tail -n 20 "$LOG" >&2 || true ;;
+  esac
+}
+
+# Whoever starts it in the background sees at once when it gives up; elsewhere the init system tries again.
+gave_up() { [ "$(init_system)" = none ] && ! runs "$(cat "$PID" 2>/dev/null)" "$BIN"; }
+
+wait_joined() {
+  data=$(flag_value data-dir "$@")
+  say "Waiting for the server to take this node"
+  i=0
+  until [ -s "${data:-$DATA_DIR}/agent/cluster.json" ]; do
+    i=$((i + 1))
+    if gave_up; then end_of_log; fail "the agent has ended; why stands above"; fi
+    if [ $i -ge 60 ]; then
+      end_of_log
+      fail "the server did not take this node within 60 s; the end of the log stands above. skiff goes on trying"
+    fi
+    sleep 1
+  done
+  # It may have been there from before, while this start fails.
+  sleep 1
+  if gave_up; then end_of_log; fail "the agent has ended; why stands above"; fi
+  say
+  say "This machine is a node of the cluster now. On the server, type next:"
+  say "  kubectl get nodes"
+}
 
 wait_ready() {
-  role=$1
-  if [ "$role" = agent ]; then
-    say "skiff joins ${SKIFF_URL:-the server} as an agent. On the server, look with: kubectl get nodes"
-    return 0
-  fi
-  kubeconfig=$CONFIG_DIR/kubeconfig.yaml
-  for argument in "$@"; do case $argument in --write-kubeconfig=*) kubeconfig=${argument#*=} ;; esac; done
+  kubeconfig=$(flag_value write-kubeconfig "$@")
+  kubeconfig=${kubeconfig:-$CONFIG_DIR/kubeconfig.yaml}
   say "Waiting for the node to be Ready"
-  if ! "$BIN" status --wait 120 --kubeconfig "$kubeconfig"; then
-    case $(init_system) in
-      systemd) journalctl -u skiff -n 20 --no-pager >&2 || true ;;
-      *) tail -n 20 "$LOG" >&2 || true ;;
-    esac
-    fail "the node did not become Ready within 120 s; the end of the log stands above"
-  fi
+  i=0
+  until "$BIN" status --wait 5 --kubeconfig "$kubeconfig" 2>/dev/null >&2; do
+    i=$((i + 1))
+    if gave_up; then end_of_log; fail "skiff has ended; why stands above"; fi
+    if [ $i -ge 24 ]; then
+      end_of_log
+      "$BIN" status --kubeconfig "$kubeconfig" >&2 || true
+      fail "the node did not become Ready within 120 s; the end of the log stands above"
+    fi
+  done
+  if gave_up; then end_of_log; fail "skiff has ended; why stands above"; fi
+  "$BIN" status --kubeconfig "$kubeconfig"
   say
   say "Kubernetes is ready. Type next:"
-  if [ "$kubeconfig" != "$HOME/.kube/config" ]; then say "  export KUBECONFIG=$kubeconfig"; fi
+  if [ "$kubeconfig" != "${HOME:-/root}/.kube/config" ]; then say "  export KUBECONFIG=$kubeconfig"; fi
   say "  kubectl get nodes"
   if ! have kubectl; then
     say
@@ -302,6 +398,26 @@ wait_ready() {
   fi
 }
 
+# Docker goes only if this script started it and nobody else uses it by now.
+stop_docker() {
+  noted docker-process && [ -f "$DOCKER_PID" ] || return 0
+  pid=$(cat "$DOCKER_PID")
+  runs "$pid" "$(command -v dockerd)" || return 0
+  if have docker && [ -n "$(docker ps -q 2>/dev/null)" ]; then
+    say "Docker goes on running (process $pid): it has containers that are not skiff's"
+    return 0
+  fi
+  end_process "$pid" 30
+  rm -f "$DOCKER_PID" "$DOCKER_LOG"
+}
+
+# remove_data FOLDER: what skiff keeps there. Never what is mounted below: that may be the data of a pod's volume.
+remove_data() {
+  case $(cat /proc/mounts) in *" $1/"*) fail "something is still mounted below $1 (see /proc/mounts): unmount it and run this again" ;; esac
+  rm -rf "$1/server" "$1/agent"
+  rmdir "$1" 2>/dev/null || true
+}
+
 uninstall() {
   case $(init_system) in
     systemd) systemctl disable --now skiff >/dev/null 2>&1 || true ;;
@@ -309,19 +425,25 @@ uninstall() {
   esac
   stop_background
   if [ -x "$BIN" ]; then
-    docker_answers || start_docker || true
-    "$BIN" cleanup || say "Some of what skiff made could not be removed; see above"
+    docker_answers || { have dockerd && (start_docker); } || true
+    set --
+    while IFS= read -r flag; do set -- "$@" "$flag"; done <<FLAGS
+$(sed -n 's/^flag //p' "$LEDGER" 2>/dev/null)
+FLAGS
+    [ -n "${1:-}" ] || set --
+    "$BIN" cleanup "$@" || fail "some of what skiff made could not be removed, see above; run this again when it can"
   fi
-  if noted docker-process && [ -f "$DOCKER_PID" ]; then
-    kill "$(cat "$DOCKER_PID")" 2>/dev/null || true
-    rm -f "$DOCKER_PID"
-  fi
+  stop_docker
   packages=$(sed -n 's/^packages//p' "$LEDGER" 2>/dev/null | tr '\n' ' ')
+  data=$(sed -n 's/^flag --data-dir=//p' "$LEDGER" 2>/dev/null | tail -n 1)
+  kubeconfigs=$(sed -n 's/^kubeconfig //p' "$LEDGER" 2>/dev/null | tr '\n' ' ')
+  remove_data "${data:-$DATA_DIR}"
   rm -f /etc/systemd/system/skiff.service /etc/init.d/skiff "$LOG"
   [ "$(init_system)" != systemd ] || systemctl daemon-reload
-  rm -rf "$DATA_DIR" "$CONFIG_DIR" /run/skiff
+  rm -rf "$CONFIG_DIR"
   rm -f "$BIN"
   say "skiff is gone."
+  [ -z "$kubeconfigs" ] || say "Kubeconfigs outside its folders are still there, as they may hold more by now: $kubeconfigs"
   [ -z "$packages" ] || say "Packages that were installed for it are still there, as others may use them by now:$packages"
 }
 

@@ -35,6 +35,7 @@ export async function removeTraces(
     ['DNS address', () => dns.removeAll()],
     ['pod network', () => network.removeAll()],
     ['mounts', () => unmountBelow([options.dataDir, options.runDir])],
+    ['run folder', () => removeRunDir(options.runDir)],
     ['log links', () => removeDeadLinks(options.logDir)],
   ];
   for (const [what, remove] of steps) {
@@ -85,7 +86,19 @@ async function unmountBelow(folders: readonly string[]): Promise<void> {
   const table = await readFile('/proc/self/mounts', 'utf8');
   const mounted = table.split('\n').flatMap((line) => line.split(' ')[1] ?? []);
   const ours = mounted.filter((path) => folders.some((folder) => path.startsWith(`${folder}/`)));
-  for (const path of ours.sort((a, b) => b.length - a.length)) await run('umount', [path]);
+  const failures: string[] = [];
+  for (const path of ours.sort((a, b) => b.length - a.length)) {
+    // As the kernel writes them: blanks are octal.
+    const name = path.replace(/\\([0-7]{3})/g, (_, code: string) => String.fromCharCode(Number.parseInt(code, 8)));
+    await run('umount', [name]).catch((error: unknown) => failures.push((error as Error).message));
+  }
+  if (failures.length > 0) throw new Error(failures.join('; '));
+}
+
+/** Files that namespaces were mounted on. What else somebody keeps there stays. */
+async function removeRunDir(runDir: string): Promise<void> {
+  await rm(join(runDir, 'netns'), { recursive: true, force: true });
+  await rmdir(runDir).catch(() => {});
 }
 
 /** Links to logs of containers that are gone, and folders that are empty then. Others' files stay. */

@@ -14,7 +14,7 @@ import { HttpsTransport } from '#client/https-transport.ts';
 import { InformerCache } from '#client/informer-cache.ts';
 import { openAssets } from './assets.ts';
 import { defineCommand } from './command.ts';
-import { prepareFolder } from './data-folder.ts';
+import { prepareFolder, rememberNodeName } from './data-folder.ts';
 import { explainStart } from './explain.ts';
 import { untilStopped } from './lifetime.ts';
 import { logOutput } from './log-output.ts';
@@ -94,6 +94,7 @@ async function runNode({ config, server, token, env, log, signal }: NodeRun): Pr
       assets: openAssets(config.dataDir, env['SKIFF_WARM_FOLDER']),
       log,
     });
+    await rememberNodeName(config.dataDir, config.nodeName);
     const node = new Lifecycle(components);
     await node.start(signal);
     log.info({ server, node: config.nodeName }, 'agent started');

@@ -3,6 +3,8 @@ import { removeTraces } from '#agent/traces.ts';
 import { createLogger } from '#base/logger.ts';
 import { option } from '#base/options.ts';
 import { defineCommand } from './command.ts';
+import { knownNodeName } from './data-folder.ts';
+import { logOutput } from './log-output.ts';
 
 /** `skiff cleanup`: takes everything off this machine that running pods made. Data stays; the installer removes it. */
 export const cleanup = defineCommand({
@@ -23,9 +25,9 @@ export const cleanup = defineCommand({
         dataDir: options['data-dir'],
         runDir: options['run-dir'],
         logDir: options['log-dir'],
-        nodeName: options['node-name'],
+        nodeName: options['node-name'] ?? knownNodeName(options['data-dir']),
       },
-      createLogger({ level: 'warn' }),
+      createLogger({ level: 'warn', destination: logOutput() }),
       (what) => stdout.write(`${what}\n`),
     );
     if (problems.length > 0) throw new Error(`Not everything could be removed:\n${problems.join('\n')}`);

@@ -11,7 +11,7 @@ import { type ServerConfig, serverConfig, serverOptions } from '#server/config.t
 import { createServer, type Server } from '#server/server.ts';
 import { type Assets, openAssets } from './assets.ts';
 import { defineCommand } from './command.ts';
-import { prepareFolder } from './data-folder.ts';
+import { prepareFolder, rememberNodeName } from './data-folder.ts';
 import { explainStart, type Surroundings } from './explain.ts';
 import { untilStopped } from './lifetime.ts';
 import { logOutput } from './log-output.ts';
@@ -139,6 +139,7 @@ async function ownNode(
 ): Promise<Component[]> {
   if (!runsPods(values)) return [];
   const { nodeName } = config.node;
+  await rememberNodeName(config.server.dataDir, nodeName);
   const user = { username: `system:node:${nodeName}`, groups: ['system:nodes', 'system:authenticated'] };
   const { clusterCidr, serviceCidr, clusterDns, clusterDomain, disabled } = config.server;
   const nodeTls = await created.nodeTls({ nodeName, nodeIp });

@@ -41,7 +41,7 @@ describe.runIf(canRunDocker())('a server and Docker', () => {
     run('docker', ['-H', `unix://${docker.socket}`, ...args], input === undefined ? {} : { input });
   const containers = async () => (await dockerIn(['ps', '-q', '--no-trunc'])).split('\n').filter(Boolean).sort();
   const start = async () => {
-    server = machine.server(['--docker-socket', docker.socket]);
+    server = machine.server(['--docker-socket', docker.socket, '--node-name', 'edge-1']);
     await server.logged('server started');
   };
   const becomesReady = (status: string, message: string) =>
@@ -129,11 +129,12 @@ describe.runIf(canRunDocker())('a server and Docker', () => {
     });
     expect((await state()).links).not.toBeNull();
     expect((await state()).rules).not.toBeNull();
+    // It knows the node's name by itself.
     const flags = [...machine.nodeFlags(), '--docker-socket', docker.socket];
     const { code, stderr, stdout } = await machine.program(['cleanup', ...flags]).ended;
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toBe(
-      ['containers', 'service rules', 'DNS address', 'pod network', 'mounts', 'log links']
+      ['containers', 'service rules', 'DNS address', 'pod network', 'mounts', 'run folder', 'log links']
         .map((what) => `removed: ${what}\n`)
         .join(''),
     );
