@@ -1,7 +1,7 @@
 import type { Pod } from '#api/core/v1.ts';
 import { allFilters } from './filters/all.ts';
-import type { NodeState } from './node-state.ts';
-import type { SchedulingContext } from './plugin.ts';
+import { demandOf, type NodeState } from './node-state.ts';
+import type { Refusal, SchedulingContext } from './plugin.ts';
 import { allScores } from './scores/all.ts';
 
 export type Decision =
@@ -10,18 +10,27 @@ export type Decision =
   | { readonly nodeName: undefined; readonly message: string };
 
 /** Picks the best node for a pod, or says why there is none. Pure apart from the tie-break, which `pick` decides. */
-export function decide(pod: Pod, context: SchedulingContext, pick: (count: number) => number): Decision {
-  const refusals = new Map<string, number>();
-  const fitting = context.nodes.filter((state) => {
-    const filter = allFilters.find(({ check }) => {
-      const reasons = check(pod, state, context);
-      for (const reason of reasons ?? []) refusals.set(reason, (refusals.get(reason) ?? 0) + 1);
-      return reasons !== undefined;
-    });
-    return filter === undefined;
+export function decide(pod: Pod, nodes: readonly NodeState[], pick: (count: number) => number): Decision {
+  const context: SchedulingContext = { nodes, demand: demandOf(pod) };
+  const reasons = new Map<string, number>();
+  let crowded = 0;
+  const fitting = nodes.filter((state) => {
+    const refusal = refusalOf(pod, state, context);
+    for (const reason of refusal?.reasons ?? []) reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
+    if (refusal?.isCrowded === true) crowded++;
+    return refusal === undefined;
   });
-  if (fitting.length === 0) return { nodeName: undefined, message: refusalMessage(context.nodes.length, refusals) };
-  return { nodeName: best(pod, fitting, context, pick).node.metadata.name };
+  if (fitting.length > 0) return { nodeName: best(pod, fitting, context, pick).node.metadata.name };
+  return { nodeName: undefined, message: refusalMessage(pod, { nodes: nodes.length, reasons, crowded }) };
+}
+
+/** The first filter's word ends the examination of a node. */
+function refusalOf(pod: Pod, state: NodeState, context: SchedulingContext): Refusal | undefined {
+  for (const { check } of allFilters) {
+    const refusal = check(pod, state, context);
+    if (refusal !== undefined) return refusal;
+  }
+  return undefined;
 }
 
 function best(
@@ -45,10 +54,24 @@ function best(
   return chosen;
 }
 
+interface Refusals {
+  readonly nodes: number;
+  /** Nodes per reason. */
+  readonly reasons: ReadonlyMap<string, number>;
+  /** Nodes where pods of lower priority could make room; there are none that may be removed. */
+  readonly crowded: number;
+}
+
 /** In upstream's words: counts per reason, sorted as text. */
-function refusalMessage(nodes: number, refusals: ReadonlyMap<string, number>): string {
+function refusalMessage(pod: Pod, { nodes, reasons, crowded }: Refusals): string {
   if (nodes === 0) return 'no nodes available to schedule pods';
-  const reasons = [...refusals].map(([reason, count]) => `${count} ${reason}`).sort();
   const none = `0/${nodes} nodes are available: `;
-  return `${none}${reasons.join(', ')}. preemption: ${none}${nodes} Preemption is not helpful for scheduling.`;
+  const counts = [...reasons].map(([reason, count]) => `${count} ${reason}`).sort();
+  const preemption = [
+    ...(crowded > 0 ? [`${crowded} No preemption victims found for incoming pod`] : []),
+    ...(nodes > crowded ? [`${nodes - crowded} Preemption is not helpful for scheduling`] : []),
+  ].sort();
+  const never = pod.spec?.preemptionPolicy === 'Never';
+  const outlook = never ? 'not eligible due to preemptionPolicy=Never.' : `${none}${preemption.join(', ')}.`;
+  return `${none}${counts.join(', ')}. preemption: ${outlook}`;
 }

@@ -1,18 +1,46 @@
-import { type PodRequests, podHostPorts, podRequests } from '#api/core/pod-resources.ts';
+import { podHostPorts, podRequests, type UsedHostPort } from '#api/core/pod-resources.ts';
 import type { Node, Pod } from '#api/core/v1.ts';
 import { milliValue, parseQuantity } from '#api/meta/quantity.ts';
 
 /** Amounts by resource name, in thousandths, so that cpu and counts need one kind of number only. */
 export type Amounts = Readonly<Record<string, number>>;
 
-/** One node with what its pods take. Changed in place by `NodeStates` alone. */
+/** What a pod that asks for nothing is taken to use, so that such pods spread too (upstream's non-zero requests). */
+const ASSUMED: Amounts = { cpu: 100, memory: 200 * 1024 * 1024 * 1000 };
+
+/** What one pod takes of a node. */
+export interface Demand {
+  /** In thousandths; every pod takes one of `pods`. */
+  readonly requests: Amounts;
+  /** Cpu and memory that the pod is taken to use. */
+  readonly assumed: Amounts;
+  readonly hostPorts: readonly UsedHostPort[];
+  /** UID of the controller that made the pod. */
+  readonly owner: string | undefined;
+}
+
+export function demandOf(pod: Pod): Demand {
+  const requests: Amounts = { ...podRequests(pod), pods: 1000 };
+  return {
+    requests,
+    assumed: Object.fromEntries(Object.entries(ASSUMED).map(([name, amount]) => [name, requests[name] || amount])),
+    hostPorts: podHostPorts(pod),
+    owner: pod.metadata.ownerReferences?.find(({ controller }) => controller === true)?.uid,
+  };
+}
+
+/** One node with what its pods take. Quantities are read once and then only added up. */
 export class NodeState {
   node: Node;
-  readonly pods = new Map<string, Pod>();
   readonly requested: Record<string, number> = {};
+  /** Like `requested`, with an assumption for pods that say nothing; cpu and memory only. */
+  readonly assumed: Record<string, number> = {};
   /** `protocol/port/address` of host ports in use. */
   readonly ports = new Map<string, number>();
+  readonly #demands = new Map<string, Demand>();
+  readonly #owners = new Map<string, number>();
   #allocatable: Amounts | undefined;
+  #images: ReadonlySet<string> | undefined;
 
   constructor(node: Node) {
     this.node = node;
@@ -28,39 +56,52 @@ export class NodeState {
     return this.#allocatable;
   }
 
+  /** Every name of every image that is there. */
+  get images(): ReadonlySet<string> {
+    this.#images ??= new Set((this.node.status?.images ?? []).flatMap(({ names }) => names ?? []));
+    return this.#images;
+  }
+
   replaceNode(node: Node): void {
     this.node = node;
     this.#allocatable = undefined;
+    this.#images = undefined;
+  }
+
+  /** How many pods of one controller are there, by its UID. */
+  ownedBy(uid: string): number {
+    return this.#owners.get(uid) ?? 0;
   }
 
   add(pod: Pod): void {
     const uid = pod.metadata.uid ?? '';
-    const before = this.pods.get(uid);
-    if (before !== undefined) this.#count(before, -1);
-    this.pods.set(uid, pod);
-    this.#count(pod, 1);
+    this.remove(uid);
+    const demand = demandOf(pod);
+    this.#demands.set(uid, demand);
+    this.#count(demand, 1);
   }
 
   remove(uid: string): void {
-    const pod = this.pods.get(uid);
-    if (pod === undefined) return;
-    this.pods.delete(uid);
-    this.#count(pod, -1);
+    const demand = this.#demands.get(uid);
+    if (demand === undefined) return;
+    this.#demands.delete(uid);
+    this.#count(demand, -1);
   }
 
-  #count(pod: Pod, sign: 1 | -1): void {
-    for (const [name, amount] of Object.entries(requestsOf(pod)))
-      this.requested[name] = (this.requested[name] ?? 0) + sign * amount;
-    for (const { protocol, hostPort, hostIP } of podHostPorts(pod)) {
-      const key = `${protocol}/${hostPort}/${hostIP}`;
-      const uses = (this.ports.get(key) ?? 0) + sign;
-      if (uses > 0) this.ports.set(key, uses);
-      else this.ports.delete(key);
-    }
+  #count({ requests, assumed, hostPorts, owner }: Demand, sign: 1 | -1): void {
+    addUp(this.requested, requests, sign);
+    addUp(this.assumed, assumed, sign);
+    for (const { protocol, hostPort, hostIP } of hostPorts) use(this.ports, `${protocol}/${hostPort}/${hostIP}`, sign);
+    if (owner !== undefined) use(this.#owners, owner, sign);
   }
 }
 
-/** What a pod takes of a node, in thousandths; every pod takes one of `pods`. */
-export function requestsOf(pod: Pod): PodRequests {
-  return { ...podRequests(pod), pods: 1000 };
+function addUp(totals: Record<string, number>, amounts: Amounts, sign: 1 | -1): void {
+  for (const [name, amount] of Object.entries(amounts)) totals[name] = (totals[name] ?? 0) + sign * amount;
+}
+
+function use(uses: Map<string, number>, key: string, sign: 1 | -1): void {
+  const count = (uses.get(key) ?? 0) + sign;
+  if (count > 0) uses.set(key, count);
+  else uses.delete(key);
 }

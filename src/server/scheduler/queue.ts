@@ -10,6 +10,8 @@ interface Entry {
   state: 'active' | 'parked';
 }
 
+const WINDOW_MS = 1000;
+
 /**
  * Pods that wait for a node: highest priority first, then the longest waiting. A pod that fits nowhere is parked until
  * something changes that may help, and not tried again before its backoff is over.
@@ -57,7 +59,9 @@ export class SchedulingQueue {
     const entry = this.#entries.get(key);
     if (entry === undefined) return;
     entry.tries++;
-    entry.readyAt = this.#now() + backoffMs(entry.tries, { initialMs: 1000, maxMs: 10_000 });
+    const readyAt = this.#now() + backoffMs(entry.tries, { initialMs: 1000, maxMs: 10_000 });
+    // Pods that were refused together are tried together, so that priorities count again.
+    entry.readyAt = Math.floor(readyAt / WINDOW_MS) * WINDOW_MS;
     entry.state = 'parked';
   }
 
@@ -68,17 +72,23 @@ export class SchedulingQueue {
     if (entry !== undefined) entry.state = 'active';
   }
 
-  /** Something changed: every parked pod deserves another try. */
-  wake(): void {
-    for (const entry of this.#entries.values()) entry.state = 'active';
+  /** Something changed: every parked pod deserves another try; at once where the change is rare. */
+  wake({ atOnce = false } = {}): void {
+    for (const entry of this.#entries.values()) {
+      entry.state = 'active';
+      if (atOnce) entry.readyAt = 0;
+    }
   }
 
   /** Milliseconds until a pod that is not parked may be tried; undefined when there is none. */
   nextInMs(): number | undefined {
+    const now = this.#now();
     let earliest: number | undefined;
     for (const { state, readyAt } of this.#entries.values()) {
-      if (state === 'active') earliest = Math.min(earliest ?? readyAt, readyAt);
+      if (state !== 'active') continue;
+      if (readyAt <= now) return 0;
+      earliest = Math.min(earliest ?? readyAt, readyAt);
     }
-    return earliest === undefined ? undefined : Math.max(0, earliest - this.#now());
+    return earliest === undefined ? undefined : earliest - now;
   }
 }

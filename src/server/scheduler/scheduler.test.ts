@@ -1,18 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { Node, Pod } from '#api/core/v1.ts';
-import type { Cache } from '#client/cache.ts';
 import { decide } from './decide.ts';
 import { NodeState } from './node-state.ts';
 import { SchedulingQueue } from './queue.ts';
-
-const empty: Cache = {
-  get: () => undefined,
-  list: () => [],
-  ownedBy: () => [],
-  onNode: () => [],
-  onChange: () => () => {},
-  synced: async () => {},
-};
 
 function node(
   name: string,
@@ -46,13 +36,15 @@ function pod(
     spec: { containers: [container], ...spec },
   };
 }
-const place = (given: Pod, nodes: NodeState[]) => decide(given, { cache: empty, nodes }, () => 0);
+const place = (given: Pod, nodes: NodeState[]) => decide(given, nodes, () => 0);
 function holding(state: NodeState, ...pods: Pod[]): NodeState {
   for (const held of pods) state.add(held);
   return state;
 }
-const NONE = (reasons: string, count = 1) =>
-  `0/${count} nodes are available: ${reasons}. preemption: 0/${count} nodes are available: ${count} Preemption is not helpful for scheduling.`;
+const HELPLESS = 'Preemption is not helpful for scheduling';
+const NO_VICTIMS = 'No preemption victims found for incoming pod';
+const NONE = (reasons: string, preemption = `1 ${HELPLESS}`, count = 1) =>
+  `0/${count} nodes are available: ${reasons}. preemption: 0/${count} nodes are available: ${preemption}.`;
 
 describe('decide', () => {
   test.each<{ name: string; given: Pod; nodes: NodeState[]; expected: string }>([
@@ -100,24 +92,40 @@ describe('decide', () => {
   });
 
   test.each<{ name: string; given: Pod; nodes: NodeState[]; message: string }>([
-    { name: 'too little cpu', given: pod({ cpu: '3' }), nodes: [node('a')], message: NONE('1 Insufficient cpu') },
+    { name: 'too small a node', given: pod({ cpu: '3' }), nodes: [node('a')], message: NONE('1 Insufficient cpu') },
+    {
+      name: 'too little cpu left',
+      given: pod({ cpu: '1' }),
+      nodes: [holding(node('a'), pod({ cpu: '1500m' }))],
+      message: NONE('1 Insufficient cpu', `1 ${NO_VICTIMS}`),
+    },
+    {
+      name: 'a pod that may push nobody away',
+      given: pod({ cpu: '3', spec: { preemptionPolicy: 'Never' } }),
+      nodes: [node('a')],
+      message: '0/1 nodes are available: 1 Insufficient cpu. preemption: not eligible due to preemptionPolicy=Never.',
+    },
     {
       name: 'counts per reason',
-      given: pod({ cpu: '3' }),
-      nodes: [node('a'), node('b'), node('c', { spec: { unschedulable: true } })],
-      message: NONE('1 node(s) were unschedulable, 2 Insufficient cpu', 3),
+      given: pod({ cpu: '1' }),
+      nodes: [
+        holding(node('a'), pod({ cpu: '2' })),
+        holding(node('b'), pod({ cpu: '2' })),
+        node('c', { spec: { unschedulable: true } }),
+      ],
+      message: NONE('1 node(s) were unschedulable, 2 Insufficient cpu', `1 ${HELPLESS}, 2 ${NO_VICTIMS}`, 3),
     },
     {
       name: 'too many pods',
       given: pod(),
       nodes: [holding(node('a'), pod(), pod(), pod())],
-      message: NONE('1 Too many pods'),
+      message: NONE('1 Too many pods', `1 ${NO_VICTIMS}`),
     },
     {
       name: 'an untolerated taint',
       given: pod(),
       nodes: [node('a', { spec: { taints: [{ key: 'k', value: 'v', effect: 'NoExecute' }] } })],
-      message: NONE('1 node(s) had untolerated taint(s) {k: v}'),
+      message: NONE('1 node(s) had untolerated taint(s)'),
     },
     { name: 'no nodes at all', given: pod(), nodes: [], message: 'no nodes available to schedule pods' },
   ])('says why not: $name', ({ given, nodes, message }) => {
@@ -158,5 +166,22 @@ describe('SchedulingQueue', () => {
     queue.park('a');
     queue.wake();
     expect([queue.next(), queue.nextInMs()]).toEqual([undefined, 2000]);
+    queue.wake({ atOnce: true });
+    expect(queue.next()).toBe('a');
+  });
+  test('tries pods that were refused together in the order of their priorities', () => {
+    let now = 10_100;
+    const queue = new SchedulingQueue(() => now);
+    for (const [key, priority] of [
+      ['low', 0],
+      ['high', 10],
+    ] as const) {
+      queue.add(key, priority);
+      queue.park(key);
+      now += 100;
+    }
+    queue.wake();
+    now += queue.nextInMs() ?? 0;
+    expect(queue.next()).toBe('high');
   });
 });

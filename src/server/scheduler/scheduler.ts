@@ -81,7 +81,7 @@ export class Scheduler implements Component {
     }
     // A heartbeat helps nobody.
     if (event.type === 'ADDED' || mayHelp(event.object, event.type === 'MODIFIED' ? event.previous : undefined))
-      this.#wake();
+      this.#wake({ atOnce: true });
   }
 
   #onPod(event: CacheEvent<Pod>): void {
@@ -133,8 +133,8 @@ export class Scheduler implements Component {
     return true;
   }
 
-  #wake(): void {
-    this.#queue.wake();
+  #wake(options: { atOnce?: boolean } = {}): void {
+    this.#queue.wake(options);
     this.#schedule();
   }
 
@@ -159,8 +159,7 @@ export class Scheduler implements Component {
   #try(key: string): void {
     const pod = this.#waiting.get(key);
     if (pod === undefined) return this.#queue.remove(key);
-    const context = { cache: this.#deps.cache, nodes: [...this.#nodes.values()] };
-    const decision = decide(pod, context, (count) => Math.floor(Math.random() * count));
+    const decision = decide(pod, [...this.#nodes.values()], (count) => Math.floor(Math.random() * count));
     if (decision.nodeName === undefined) {
       this.#queue.park(key);
       this.#track(this.#report(pod, decision.message));

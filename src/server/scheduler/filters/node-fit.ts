@@ -1,8 +1,6 @@
-import { podHostPorts } from '#api/core/pod-resources.ts';
 import { matchesNodeAffinity, toleratesTaint } from '#api/core/scheduling.ts';
 import type { Taint } from '#api/core/v1.ts';
-import { requestsOf } from '../node-state.ts';
-import type { Filter } from '../plugin.ts';
+import type { Filter, Refusal } from '../plugin.ts';
 
 /** Cordoned nodes take no new pods, except those that tolerate it. */
 export const nodeUnschedulable: Filter = {
@@ -11,7 +9,7 @@ export const nodeUnschedulable: Filter = {
     if (node.spec?.unschedulable !== true) return undefined;
     const taint: Taint = { key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' };
     const tolerated = (pod.spec?.tolerations ?? []).some((toleration) => toleratesTaint(toleration, taint));
-    return tolerated ? undefined : ['node(s) were unschedulable'];
+    return tolerated ? undefined : unsuitable('node(s) were unschedulable');
   },
 };
 
@@ -20,12 +18,13 @@ export const taintToleration: Filter = {
   name: 'TaintToleration',
   check(pod, { node }) {
     const tolerations = pod.spec?.tolerations ?? [];
-    const taint = (node.spec?.taints ?? []).find(
-      ({ effect, ...rest }) =>
-        (effect === 'NoSchedule' || effect === 'NoExecute') &&
-        !tolerations.some((toleration) => toleratesTaint(toleration, { effect, ...rest })),
+    const isRepelled = (node.spec?.taints ?? []).some(
+      (taint) =>
+        (taint.effect === 'NoSchedule' || taint.effect === 'NoExecute') &&
+        !tolerations.some((toleration) => toleratesTaint(toleration, taint)),
     );
-    return taint === undefined ? undefined : [`node(s) had untolerated taint(s) {${taint.key}: ${taint.value ?? ''}}`];
+    // Which taints is not said: upstream keeps what nodes are for from those who may only see pods.
+    return isRepelled ? unsuitable('node(s) had untolerated taint(s)') : undefined;
   },
 };
 
@@ -33,33 +32,40 @@ export const taintToleration: Filter = {
 export const nodeAffinity: Filter = {
   name: 'NodeAffinity',
   check: (pod, { node }) =>
-    matchesNodeAffinity(pod, node) ? undefined : ["node(s) didn't match Pod's node affinity/selector"],
+    matchesNodeAffinity(pod, node) ? undefined : unsuitable("node(s) didn't match Pod's node affinity/selector"),
 };
 
 /** A host port can be had once per address; the wildcard address clashes with every other. */
 export const nodePorts: Filter = {
   name: 'NodePorts',
-  check(pod, { ports }) {
-    const wanted = podHostPorts(pod);
-    if (wanted.length === 0 || ports.size === 0) return undefined;
-    const clash = wanted.some(({ protocol, hostPort, hostIP }) => {
+  check(_pod, { ports }, { demand: { hostPorts } }) {
+    if (hostPorts.length === 0 || ports.size === 0) return undefined;
+    const clash = hostPorts.some(({ protocol, hostPort, hostIP }) => {
       const prefix = `${protocol}/${hostPort}/`;
       if (hostIP !== '0.0.0.0') return ports.has(`${prefix}${hostIP}`) || ports.has(`${prefix}0.0.0.0`);
       return [...ports.keys()].some((key) => key.startsWith(prefix));
     });
-    return clash ? ["node(s) didn't have free ports for the requested pod ports"] : undefined;
+    if (!clash) return undefined;
+    return { reasons: ["node(s) didn't have free ports for the requested pod ports"], isCrowded: true };
   },
 };
 
 /** What the pod asks for must fit into what the node has left. */
 export const nodeResourcesFit: Filter = {
   name: 'NodeResourcesFit',
-  check(pod, { allocatable, requested }) {
-    const reasons = Object.entries(requestsOf(pod)).flatMap(([name, amount]) => {
-      const free = (allocatable[name] ?? 0) - (requested[name] ?? 0);
-      if (amount === 0 || amount <= free) return [];
-      return [name === 'pods' ? 'Too many pods' : `Insufficient ${name}`];
-    });
-    return reasons.length === 0 ? undefined : reasons;
+  check(_pod, { allocatable, requested }, { demand }) {
+    const lacking = Object.entries(demand.requests).filter(
+      ([name, amount]) => amount > 0 && amount > (allocatable[name] ?? 0) - (requested[name] ?? 0),
+    );
+    if (lacking.length === 0) return undefined;
+    return {
+      reasons: lacking.map(([name]) => (name === 'pods' ? 'Too many pods' : `Insufficient ${name}`)),
+      isCrowded: lacking.every(([name, amount]) => amount <= (allocatable[name] ?? 0)),
+    };
   },
 };
+
+/** No matter which pods are there. */
+function unsuitable(reason: string): Refusal {
+  return { reasons: [reason], isCrowded: false };
+}
