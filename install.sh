@@ -21,6 +21,8 @@ LOG=/var/log/skiff.log
 PID=/run/skiff.pid
 LEDGER=$CONFIG_DIR/installed
 DOCKER_PID=/run/skiff-docker.pid
+DOCKER_CONFIG=/etc/docker/daemon.json
+DOCKER_SETTINGS='{ "live-restore": true }'
 DOCKER_LOG=/var/log/skiff-docker.log
 
 say() { printf '%s\n' "$*"; }
@@ -38,6 +40,7 @@ main() {
   set -- ${INSTALL_SKIFF_EXEC:-} "$@"
   install_packages
   install_binary
+  configure_docker
   start_docker
   write_config
   if [ "${INSTALL_SKIFF_SKIP_START:-}" = true ]; then
@@ -79,6 +82,15 @@ note_places() {
   case $value in '' | "$CONFIG_DIR"/*) ;; *) note "kubeconfig $value" ;; esac
 }
 
+# Package lists may be missing on a fresh machine, or too old to be of use.
+apt_install() {
+  [ -n "$(find /var/lib/apt/lists -name '*_Packages*' -print -quit 2>/dev/null)" ] || apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null || {
+    apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+  }
+}
+
 install_packages() {
   missing=
   have dockerd || missing="$missing docker"
@@ -89,12 +101,8 @@ install_packages() {
   say "Installing from the distribution:$missing"
   if have apt-get; then
     names=$(echo "$missing" | sed 's/docker/docker.io/; s/iproute/iproute2/')
-    [ -n "$(find /var/lib/apt/lists -name '*_Packages*' -print -quit 2>/dev/null)" ] || apt-get update -qq
     # shellcheck disable=SC2086
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $names >/dev/null || {
-      apt-get update -qq
-      DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $names >/dev/null
-    }
+    apt_install $names
   elif have dnf; then
     names=$(echo "$missing" | sed 's/docker/moby-engine/; s/conntrack/conntrack-tools/')
     # shellcheck disable=SC2086
@@ -165,7 +173,7 @@ build() {
   if [ -n "$need" ]; then
     have apt-get || fail "building needs npm and a C compiler: install them and run this again"
     # shellcheck disable=SC2086
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $need >/dev/null
+    apt_install $need
   fi
   [ -d "$1/node_modules/esbuild" ] || (cd "$1" && npm ci --loglevel=error --no-audit --no-fund)
   (cd "$1" && npm run --silent build)
@@ -207,6 +215,18 @@ end_process() {
 runs() {
   path=$(readlink -f "$2" 2>/dev/null) || path=$2
   [ "$(readlink "/proc/$1/exe" 2>/dev/null | sed 's/ (deleted)$//')" = "$path" ]
+}
+
+# Containers shall outlive a restart of Docker. A Docker that was here before is its owner's to configure.
+configure_docker() {
+  [ ! -e "$DOCKER_CONFIG" ] && grep -q '^packages.*docker' "$LEDGER" 2>/dev/null || return 0
+  mkdir -p "$(dirname "$DOCKER_CONFIG")"
+  printf '%s\n' "$DOCKER_SETTINGS" >"$DOCKER_CONFIG"
+  note "docker-config"
+  case $(init_system) in
+    systemd) systemctl reload docker >/dev/null 2>&1 || true ;;
+    openrc) rc-service docker reload >/dev/null 2>&1 || true ;;
+  esac
 }
 
 start_docker() {
@@ -440,6 +460,7 @@ FLAGS
   remove_data "${data:-$DATA_DIR}"
   rm -f /etc/systemd/system/skiff.service /etc/init.d/skiff "$LOG"
   [ "$(init_system)" != systemd ] || systemctl daemon-reload
+  if noted docker-config && [ "$(cat "$DOCKER_CONFIG" 2>/dev/null)" = "$DOCKER_SETTINGS" ]; then rm -f "$DOCKER_CONFIG"; fi
   rm -rf "$CONFIG_DIR"
   rm -f "$BIN"
   say "skiff is gone."
