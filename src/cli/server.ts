@@ -79,9 +79,13 @@ async function start(values: Options, config: Config, { env, log, signal }: Star
   await lifecycle.start(signal);
   try {
     await created.writeKubeconfig();
-  } catch (error) {
+  } catch (cause) {
     await lifecycle.stop();
-    throw error;
+    const { path } = config.server.kubeconfig;
+    const { message } = ((cause as Error).cause ?? cause) as Error;
+    throw new Error(`Cannot write the kubeconfig "${path}": ${message}; choose another place with --write-kubeconfig`, {
+      cause,
+    });
   }
   log.info(
     { durationMs: Date.now() - started, port: created.apiServer.port, kubeconfig: config.server.kubeconfig.path },

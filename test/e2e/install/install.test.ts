@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { requirePackages } from '#test/lab/traces.ts';
 import { eventually } from '#test/support/eventually.ts';
 import { BUSYBOX, busyboxArchive } from '#test/support/images.ts';
 import { connectNamespaces, createNamespace, type TestNamespace } from '#test/support/netns.ts';
@@ -15,6 +16,7 @@ describe('install.sh', () => {
   const before = new Map<FreshMachine, Snapshot>();
 
   beforeAll(async () => {
+    await requirePackages();
     const nodes = [await createNamespace('ski'), await createNamespace('ski')] as const;
     networks.push(...nodes, await connectNamespaces(nodes, '172.31.22'));
     first = await FreshMachine.boot('alpha', nodes[0]);
@@ -214,8 +216,25 @@ describe('install.sh', () => {
     });
 
     test('nothing of it is left', async () => {
-      await second.exec('rm', ['-f', '/tmp/called', '/tmp/skiff']);
       expect(await second.snapshot()).toEqual(before.get(second));
+    });
+
+    test('what is missing comes from the distribution, and is named at the end', async () => {
+      await stub(['apt-get']);
+      await second.exec('mv', ['/usr/sbin/conntrack', '/tmp']);
+      const put = 'case "$*" in install*) mv /tmp/conntrack /usr/sbin ;; esac';
+      await second.exec('tee', ['-a', '/usr/local/bin/apt-get'], `${put}\n`);
+      const env = { INSTALL_SKIFF_BINARY: '/tmp/skiff', INSTALL_SKIFF_SKIP_START: 'true' };
+      const { code, stdout } = await second.install(['--disable=dns'], env);
+      expect({ code, stdout }).toEqual({
+        code: 0,
+        stdout:
+          'Installing from the distribution: conntrack\nInstalled /usr/local/bin/skiff. Start it with: skiff server --disable=dns\n',
+      });
+      expect(await second.read('/tmp/called')).toContain('apt-get install -y -qq --no-install-recommends conntrack\n');
+      const removed = await second.install(['--uninstall']);
+      expect(removed.stdout).toContain('Packages that were installed for it are still there');
+      expect(removed.stdout).toMatch(/: +conntrack *\n$/);
     });
   });
 });

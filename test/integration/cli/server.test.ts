@@ -74,6 +74,17 @@ describe.runIf(isRoot)('a server', () => {
     expect(code).toBe(1);
   });
 
+  test('whose kubeconfig cannot be written says so', async () => {
+    await writeFile(join(machine.folder, 'file'), '');
+    const { code, stderr } = await machine.server(['--write-kubeconfig', join(machine.folder, 'file/config')]).ended;
+    expect(lastWords(stderr)).toMatch(
+      new RegExp(
+        `^skiff: Cannot write the kubeconfig "${machine.folder}/file/config": ENOTDIR: .*; choose another place with --write-kubeconfig$`,
+      ),
+    );
+    expect(code).toBe(1);
+  });
+
   test('whose disk is full from the start says so, and starts once there is space', async () => {
     await mountDisk('32m');
     await fillDisk();
