@@ -25,6 +25,8 @@ export interface HttpsTransportOptions {
   readonly timeoutMs?: number;
 }
 
+const TIMEOUT_MS = 30_000;
+
 /** A silent connection is asked for a sign of life after this time, and given up when none comes. */
 const PING_AFTER_MS = 15_000;
 const PING_TIMEOUT_MS = 10_000;
@@ -39,26 +41,48 @@ export class HttpsTransport implements Transport {
   }
 
   async request(request: ApiRequest): Promise<unknown> {
-    const { timeoutMs = 30_000 } = this.#options;
+    const { timeoutMs = TIMEOUT_MS } = this.#options;
     const timeout = AbortSignal.timeout(timeoutMs);
     const signal = request.signal === undefined ? timeout : AbortSignal.any([request.signal, timeout]);
-    const { status, stream } = await this.#send(request, signal);
-    const answer = parseAnswer(await readAll(stream), status);
+    const { status, text } = await this.#guard(request, async () => {
+      const answer = await this.#send(request, signal);
+      return { status: answer.status, text: await readAll(answer.stream) };
+    });
+    const answer = parseAnswer(text, status);
     if (status >= 400) throw statusErrorFrom(answer);
     return deepFreeze(answer);
   }
 
   async *watch(request: ApiRequest): AsyncGenerator<WatchEvent<ApiObject>> {
-    const { status, stream } = await this.#send(request, request.signal);
+    const { status, stream } = await this.#guard(request, () => this.#send(request, request.signal));
     try {
-      if (status >= 400) throw statusErrorFrom(parseAnswer(await readAll(stream), status));
-      for await (const line of lines(stream)) {
-        const event = JSON.parse(line) as WatchEvent<ApiObject>;
+      if (status >= 400) {
+        const text = await this.#guard(request, () => readAll(stream));
+        throw statusErrorFrom(parseAnswer(text, status));
+      }
+      const texts = lines(stream);
+      for (;;) {
+        const next = await this.#guard(request, () => texts.next());
+        if (next.done === true) return;
+        const event = JSON.parse(next.value) as WatchEvent<ApiObject>;
         if (event.type === 'ERROR') throw statusErrorFrom(event.object);
         yield deepFreeze(event);
       }
     } finally {
       stream.close(constants.NGHTTP2_CANCEL);
+    }
+  }
+
+  /** What goes wrong on the way is an unavailable server, unless the caller gave up himself. */
+  async #guard<T>({ signal }: ApiRequest, act: () => Promise<T>): Promise<T> {
+    try {
+      return await act();
+    } catch (cause) {
+      if (signal?.aborted === true) throw signal.reason;
+      const { server, timeoutMs = TIMEOUT_MS } = this.#options;
+      const silent = cause instanceof Error && (cause.name === 'TimeoutError' || cause.name === 'AbortError');
+      const why = silent ? `no answer within ${timeoutMs / 1000} s` : reason(cause);
+      throw serviceUnavailable(`Cannot reach the API server at ${server}: ${why}`);
     }
   }
 
@@ -82,14 +106,9 @@ export class HttpsTransport implements Transport {
       ...(token !== undefined && { authorization: `Bearer ${token}` }),
       ...(body !== undefined && { 'content-type': requestContentType(request), 'content-length': body.length }),
     };
-    try {
-      const stream = this.#connection().request(headers, { endStream: body === undefined, ...(signal && { signal }) });
-      if (body !== undefined) stream.end(body);
-      return { status: await statusOf(stream), stream };
-    } catch (error) {
-      if (signal?.aborted === true && request.signal?.aborted !== false) throw signal.reason;
-      throw serviceUnavailable(`Cannot reach the API server at ${this.#options.server}: ${reason(error)}`);
-    }
+    const stream = this.#connection().request(headers, { endStream: body === undefined, ...(signal && { signal }) });
+    if (body !== undefined) stream.end(body);
+    return { status: await statusOf(stream), stream };
   }
 
   #connection(): ClientHttp2Session {
@@ -157,6 +176,8 @@ function parseAnswer(text: string, status: number): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
+    // A connection that breaks may look like the end of the answer.
+    if (status < 400) throw serviceUnavailable(`The answer of the API server was cut off: ${reason(cause)}`);
     throw new StatusError(
       { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', code: status, message: text.slice(0, 500) },
       { cause },

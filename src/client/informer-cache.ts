@@ -140,6 +140,7 @@ export class InformerCache implements Cache, Component {
           allowWatchBookmarks: true,
           signal,
         })) {
+          if (signal.aborted) return;
           failures = 0;
           resourceVersion = object.metadata.resourceVersion ?? resourceVersion;
           if (type === 'DELETED') feed.index.remove(keyString(object.metadata));
@@ -159,6 +160,8 @@ export class InformerCache implements Cache, Component {
 
   async #fill(feed: Feed, signal: AbortSignal): Promise<string> {
     const list = await this.#client.list(feed.spec.ref, { ...selectors(feed), signal });
+    // An answer that came in spite of the end: what is held is no longer this feed's business.
+    signal.throwIfAborted();
     const present = new Set(list.items.map((object) => keyString(object.metadata)));
     const held = feed.only === undefined ? feed.index.keys() : [feed.only];
     for (const key of held) if (!present.has(key)) feed.index.remove(key);
