@@ -25,9 +25,17 @@ test.each([
     output: { status: { startTime: '2024-05-06T07:08:09Z' } },
   },
   {
-    name: 'nulls pass',
+    name: 'a null field is as absent',
     input: { spec: { nodeName: null, containers: null } },
-    output: { spec: { nodeName: null, containers: null } },
+    output: { spec: {} },
+  },
+  {
+    name: 'a null among others is the zero value',
+    input: {
+      metadata: { labels: { a: null } },
+      spec: { containers: [null], volumes: [{ name: 'v', configMap: null }] },
+    },
+    output: { metadata: { labels: { a: '' } }, spec: { containers: [{}], volumes: [{ name: 'v' }] } },
   },
   { name: 'unknown fields pass', input: { foo: 1 }, output: { foo: 1 } },
 ])('$name', ({ input, output }) => {
@@ -40,6 +48,11 @@ test.each([
     name: 'text for a list',
     input: { spec: { containers: 'a' } },
     message: 'json: cannot unmarshal string into Go struct field PodSpec.spec.containers of type []v1.Container',
+  },
+  {
+    name: 'a long number for an object',
+    input: { spec: { containers: [rawNumber('9223372036854775807')] } },
+    message: 'json: cannot unmarshal number into Go struct field PodSpec.spec.containers of type v1.Container',
   },
   {
     name: 'text for a number',

@@ -1,5 +1,5 @@
 import { isRawNumber } from '../meta/clone.ts';
-import { jsonTypeOf } from '../meta/json.ts';
+import { isJsonObject, jsonTypeOf, setField } from '../meta/json.ts';
 import { canonicalQuantity } from '../meta/quantity.ts';
 import { canonicalMicroTime, canonicalTime } from '../meta/time.ts';
 import type { MapSchema, ObjectSchema, ScalarSchema, Schema, SchemaRegistry } from './schema.ts';
@@ -11,7 +11,7 @@ export class CoercionError extends Error {
 
 /**
  * Checks that an object's values have the types of a built-in kind, and puts quantities and times into the form the API
- * stores. Unknown fields and nulls are let through. Modifies `value`; throws a `CoercionError` for the first misfit.
+ * stores. Unknown fields are let through; a null counts as absent, in a list or a map as the zero value, as Go reads it. Modifies `value`; throws a `CoercionError` for the first misfit.
  */
 export function coerceTypes(schema: Schema, value: unknown, registry: SchemaRegistry): void {
   const name = schema.type === 'ref' ? shortName(schema.name) : 'Object';
@@ -37,7 +37,7 @@ function coerce(schema: Schema, value: unknown, place: Place): unknown {
       return coerceObject(resolved, value, place);
     case 'list':
       if (!Array.isArray(value)) throw misfit(schema, value, place);
-      for (let i = 0; i < value.length; i++) value[i] = coerce(resolved.items, value[i], place);
+      for (let i = 0; i < value.length; i++) value[i] = coerceItem(resolved.items, value[i], place);
       return value;
     case 'map':
       return coerceMap(resolved, value, place);
@@ -46,16 +46,47 @@ function coerce(schema: Schema, value: unknown, place: Place): unknown {
   }
 }
 
+/** What an item of a list or a map becomes: null cannot stay where code expects an object or text. */
+function coerceItem(schema: Schema, value: unknown, place: Place): unknown {
+  if (value !== null || schema.nullable === true) return coerce(schema, value, place);
+  const resolved = schema.type === 'ref' ? place.registry.require(schema.name) : schema;
+  switch (resolved.type) {
+    case 'object':
+    case 'map':
+      return {};
+    case 'list':
+      return [];
+    case 'integer':
+    case 'number':
+    case 'int-or-string':
+      return 0;
+    case 'boolean':
+      return false;
+    case 'quantity':
+      return '0';
+    case 'string':
+    case 'bytes':
+    case 'duration':
+      return '';
+    default:
+      return value;
+  }
+}
+
 function coerceObject(schema: ObjectSchema, value: unknown, place: Place): unknown {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw misfit(schema, value, place);
+  if (!isJsonObject(value)) throw misfit(schema, value, place);
   const owner = schema.name === undefined ? place.owner : shortName(schema.name);
-  const object = value as Record<string, unknown>;
+  const object = value;
   for (const key of Object.keys(object)) {
     const field = Object.hasOwn(schema.fields, key) ? schema.fields[key] : undefined;
     if (field === undefined) continue;
     const before = object[key];
     // The commonest leaf needs no place.
     if (field.schema.type === 'string' && typeof before === 'string') continue;
+    if (before === null && field.schema.nullable !== true && field.schema.type !== 'any') {
+      delete object[key];
+      continue;
+    }
     const path = place.path === '' ? key : `${place.path}.${key}`;
     const after = coerce(field.schema, before, { registry: place.registry, path, owner });
     if (after !== before) object[key] = after;
@@ -64,12 +95,12 @@ function coerceObject(schema: ObjectSchema, value: unknown, place: Place): unkno
 }
 
 function coerceMap(schema: MapSchema, value: unknown, place: Place): unknown {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw misfit(schema, value, place);
-  const map = value as Record<string, unknown>;
+  if (!isJsonObject(value)) throw misfit(schema, value, place);
+  const map = value;
   for (const key of Object.keys(map)) {
     const before = map[key];
-    const after = coerce(schema.values, before, place);
-    if (after !== before) map[key] = after;
+    const after = coerceItem(schema.values, before, place);
+    if (after !== before) setField(map, key, after);
   }
   return value;
 }

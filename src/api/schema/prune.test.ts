@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { rawNumber } from '../meta/clone.ts';
 import { findUnknown, pruneUnknown } from './prune.ts';
 import { BuiltinSchemas } from './registry.ts';
 import type { Schema } from './schema.ts';
@@ -27,6 +28,12 @@ test.each<{ name: string; input: object; unknown: string[]; output: object }>([
     input: { metadata: { labels: { anything: 'x' } } },
     unknown: [],
     output: { metadata: { labels: { anything: 'x' } } },
+  },
+  {
+    name: 'a long number is no object',
+    input: { spec: { template: { spec: { containers: [rawNumber('9223372036854775807')] } } } },
+    unknown: [],
+    output: { spec: { template: { spec: { containers: [rawNumber('9223372036854775807')] } } } },
   },
   {
     name: 'names of built-in methods are unknown',

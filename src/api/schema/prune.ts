@@ -1,3 +1,4 @@
+import { isRawNumber } from '../meta/clone.ts';
 import type { ObjectSchema, Schema, SchemaRegistry } from './schema.ts';
 
 /**
@@ -25,6 +26,8 @@ interface Context {
 
 function visit(schema: Schema, value: unknown, path: string, context: Context): void {
   if (typeof value !== 'object' || value === null) return;
+  // A number that is kept as text has no fields, though it looks like an object.
+  if (Object.isFrozen(value) && isRawNumber(value)) return;
   const resolved = schema.type === 'ref' ? context.registry.require(schema.name) : schema;
   if (resolved.type === 'object') {
     if (!Array.isArray(value)) visitObject(resolved, value as Record<string, unknown>, path, context);
