@@ -53,6 +53,12 @@ const rolling = (rollingUpdate: object) => ({ type: 'RollingUpdate', rollingUpda
 
 test.each<Row>([
   {
+    name: 'a pod without containers has a list of none',
+    ref: pods,
+    input: { spec: {} },
+    expected: { spec: { containers: [] } },
+  },
+  {
     name: 'a pod',
     ref: pods,
     input: container({}),

@@ -19,6 +19,8 @@ const FILE_MODE = 0o644;
 /** What a pod gets beyond its template's defaults. Modifies. */
 export function defaultPod(pod: Pod): void {
   pod.spec ??= { containers: [] };
+  // What admission looks at before the rules miss them.
+  pod.spec.containers ??= [];
   const { spec } = pod;
   defaultPodSpec(spec);
   fill(spec, { enableServiceLinks: true });
