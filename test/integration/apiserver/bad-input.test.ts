@@ -115,6 +115,21 @@ const rows: Row[] = [
     message: 'strconv.ParseInt: parsing "many": invalid syntax',
   },
   {
+    name: 'a revision beyond 64 bits',
+    path: `${CM}?resourceVersion=18446744073709551616`,
+    code: 400,
+    reason: 'BadRequest',
+    message: /^resourceVersion: Invalid value: "18446744073709551616": .*value out of range$/,
+  },
+  {
+    name: 'a broken escape in an impersonation header',
+    path: '/api/v1/namespaces/default/configmaps/nope',
+    headers: { 'impersonate-user': 'jane', 'impersonate-extra-%zz': 'x' },
+    code: 404,
+    reason: 'NotFound',
+    message: 'configmaps "nope" not found',
+  },
+  {
     name: 'a bad continue token',
     path: `${CM}?continue=xyz`,
     code: 400,
@@ -180,6 +195,14 @@ test.each(rows)('$name', async ({ path = CM, code, reason, message, ...request }
 
 test('nothing of it did any harm', async () => {
   expect((await apiRequest(server, CM)).json.items).toHaveLength(1);
+});
+
+test('does not remember the names that strangers make up', async () => {
+  await apiRequest(server, '/apis/made-up.example.com/v9/strangers/a/strange');
+  await apiRequest(server, `${CM}/here/strange`);
+  const { text } = await apiRequest(server, '/metrics');
+  expect(text).toContain('resource="configmaps"');
+  expect(text).not.toMatch(/made-up|strange/);
 });
 
 describe('authorization', () => {

@@ -75,9 +75,16 @@ function impliedGroups(username: string): string[] {
 
 function extraOf(headers: IncomingHttpHeaders): Record<string, readonly string[]> {
   const entries = Object.entries(headers).filter(([name]) => name.startsWith(EXTRA_PREFIX));
-  return Object.fromEntries(
-    entries.map(([name, value]) => [decodeURIComponent(name.slice(EXTRA_PREFIX.length)), many(value)]),
-  );
+  return Object.fromEntries(entries.map(([name, value]) => [decodeKey(name.slice(EXTRA_PREFIX.length)), many(value)]));
+}
+
+/** What is escaped wrongly stands for itself, as upstream has it. */
+function decodeKey(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 function one(value: string | readonly string[] | undefined): string | undefined {

@@ -250,14 +250,17 @@ export class ApiHandler {
   }
 
   #observe({ info, response, startedAt }: Exchange, isStream: boolean): void {
-    const { resource } = info;
     const seconds = (performance.now() - startedAt) / 1000;
+    // Only what is served: names that clients make up would fill the memory.
+    const { group = '', version = '', resource: plural = '', subresource } = info.resource ?? {};
+    const definition = this.#deps.verbs.served.get({ group, version, plural })?.definition;
+    const isPart = definition?.subresources.some(({ name }) => name === subresource) === true;
     const labels = {
       verb: info.verb.toUpperCase(),
-      group: resource?.group ?? '',
-      version: resource?.version ?? '',
-      resource: resource === undefined || response.statusCode === 404 ? '' : resource.resource,
-      subresource: resource?.subresource ?? '',
+      group: definition?.ref.group ?? '',
+      version: definition?.ref.version ?? '',
+      resource: definition?.ref.plural ?? '',
+      subresource: isPart ? (subresource ?? '') : '',
       code: String(response.statusCode),
     };
     this.#deps.metrics.observe(labels, isStream ? undefined : seconds);

@@ -52,7 +52,7 @@ export class Exchange {
     const headers: OutgoingHttpHeaders = { 'audit-id': this.auditId, 'cache-control': 'no-cache, private', ...extra };
     // One header line per warning; some clients do not split them.
     if (this.#warnings.size > 0) {
-      Object.assign(headers, { warning: [...this.#warnings].map((text) => `299 - ${goQuote(text)}`) });
+      Object.assign(headers, { warning: warningHeaders([...this.#warnings]) });
     }
     return headers;
   }
@@ -107,6 +107,26 @@ export class Exchange {
     // Within one machine compressing takes longer than sending.
     return /\bgzip\b/.test(accepted) && !isLoopback(this.request.socket.remoteAddress ?? '');
   }
+}
+
+/** Clients give up on an answer with longer headers. */
+const MAX_WARNINGS_LENGTH = 4096;
+const MAX_SHORT_WARNING_LENGTH = 256;
+
+/** The values of the Warning headers: as many as fit, and when not all fit, each cut short. */
+export function warningHeaders(warnings: readonly string[]): string[] {
+  const total = warnings.reduce((sum, text) => sum + text.length, 0);
+  const limit = total > MAX_WARNINGS_LENGTH ? MAX_SHORT_WARNING_LENGTH : MAX_WARNINGS_LENGTH;
+  const headers: string[] = [];
+  let length = 0;
+  for (const text of warnings) {
+    // UTF-8, which Node takes for headers only byte by byte.
+    const value = Buffer.from(`299 - ${goQuote(text.slice(0, limit).toWellFormed())}`).toString('latin1');
+    length += value.length;
+    if (length > 2 * MAX_WARNINGS_LENGTH) break;
+    headers.push(value);
+  }
+  return headers;
 }
 
 /** A header's text; empty if it is absent. */

@@ -152,11 +152,15 @@ export function parseWatchOptions(query: URLSearchParams): WatchOptions {
   };
 }
 
+const MAX_UINT64 = 2n ** 64n - 1n;
+
 /** A resourceVersion as a number; undefined for none. Throws 400 for what is no number. */
 export function parseResourceVersion(text: string): number | undefined {
   if (text === '') return undefined;
-  if (!/^\d+$/.test(text)) {
-    const why = `strconv.ParseUint: parsing ${goQuote(text)}: invalid syntax`;
+  const isNumber = /^\d+$/.test(text);
+  if (!isNumber || BigInt(text) > MAX_UINT64) {
+    const problem = isNumber ? 'value out of range' : 'invalid syntax';
+    const why = `strconv.ParseUint: parsing ${goQuote(text)}: ${problem}`;
     throw badRequest(`resourceVersion: Invalid value: ${goQuote(text)}: ${why}`);
   }
   return Number(text);
