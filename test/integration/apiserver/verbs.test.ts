@@ -125,7 +125,7 @@ describe('create', () => {
     {
       name: 'a resourceVersion',
       body: { ...configMap('x'), metadata: { name: 'x', resourceVersion: '1' } },
-      code: 500,
+      code: 400,
       message: 'resourceVersion should not be set on objects to be created',
     },
     {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { alreadyExists, alreadyExistsTerminating, generateNameConflict, statusError } from '#api/meta/errors.ts';
+import { alreadyExists, alreadyExistsTerminating, badRequest, generateNameConflict } from '#api/meta/errors.ts';
 import { generateName } from '#api/meta/names.ts';
 import { keyOf } from '#api/meta/resource-ref.ts';
 import { formatTime } from '#api/meta/time.ts';
@@ -56,8 +56,8 @@ export async function storeNew(
   const { definition } = call.served;
   const { metadata } = object;
   if ((metadata.resourceVersion ?? '') !== '') {
-    const message = 'resourceVersion should not be set on objects to be created';
-    throw statusError({ code: 500, reason: '', message });
+    // Upstream blames itself for it, with 500.
+    throw badRequest('resourceVersion should not be set on objects to be created');
   }
   settleNamespace(object, call);
   settleOwners(object, call);
