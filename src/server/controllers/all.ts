@@ -10,6 +10,7 @@ import { nodeIpamController } from './node-ipam.ts';
 import { nodeLifecycleController } from './node-lifecycle.ts';
 import { podGarbageCollector } from './pod-garbage-collector.ts';
 import { replicaSetController, replicationControllerController } from './replicaset.ts';
+import { resourceQuotaController } from './resourcequota/resourcequota.ts';
 import { serviceAccountTokenController } from './service-account-token.ts';
 import { serviceLoadBalancerController } from './service-load-balancer.ts';
 import { claimProtectionController, volumeProtectionController } from './storage-protection.ts';
@@ -44,4 +45,5 @@ export const allControllers: readonly ControllerEntry[] = [
   { name: 'pvc-protection-controller', create: claimProtectionController },
   { name: 'pv-protection-controller', create: volumeProtectionController },
   { name: 'pod-garbage-collector', create: podGarbageCollector },
+  { name: 'resourcequota-controller', create: resourceQuotaController },
 ];

@@ -320,8 +320,12 @@ describe('a deployment', () => {
   test('shows what keeps its sets from making pods', async () => {
     const namespace = await cluster.namespace();
     const hard = { pods: '1' };
-    const quota = await cluster.client.create(resourceQuotas, { metadata: { name: 'few', namespace }, spec: { hard } });
-    await cluster.client.updateStatus(resourceQuotas, { ...quota, status: { hard, used: { pods: '0' } } });
+    await cluster.client.create(resourceQuotas, { metadata: { name: 'few', namespace }, spec: { hard } });
+    // Until it has been counted, a quota lets nothing in.
+    await eventually(async () => {
+      const { status } = await cluster.client.get(resourceQuotas, { namespace, name: 'few' });
+      expect(status?.used).toEqual({ pods: '0' });
+    });
     await cluster.client.create(deployments, {
       metadata: { name: 'web', namespace },
       spec: { replicas: 2, selector: { matchLabels: { app: 'web' } }, template: template('web:1') },

@@ -160,9 +160,12 @@ describe('a ReplicaSet', () => {
     const namespace = await cluster.namespace();
     const { client } = cluster;
     const hard = { pods: '2' };
-    const quota = await client.create(resourceQuotas, { metadata: { name: 'few', namespace }, spec: { hard } });
-    // Nobody but a controller of quotas counts what is there; here there is nothing yet.
-    await client.updateStatus(resourceQuotas, { ...quota, status: { hard, used: { pods: '0' } } });
+    await client.create(resourceQuotas, { metadata: { name: 'few', namespace }, spec: { hard } });
+    // Until it has been counted, a quota lets nothing in.
+    await eventually(async () => {
+      const { status } = await client.get(resourceQuotas, { namespace, name: 'few' });
+      expect(status?.used).toEqual({ pods: '0' });
+    });
     await client.create(replicaSets, replicaSet(namespace, 4));
     const set = await eventually(async () => {
       const found = await client.get(replicaSets, { namespace, name: 'web' });
