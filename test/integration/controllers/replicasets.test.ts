@@ -171,6 +171,7 @@ describe('a ReplicaSet', () => {
       const found = await client.get(replicaSets, { namespace, name: 'web' });
       expect(found.status).toMatchObject({
         replicas: 2,
+        availableReplicas: 2,
         conditions: [{ type: 'ReplicaFailure', status: 'True', reason: 'FailedCreate' }],
       });
       return found;
