@@ -57,10 +57,7 @@ export function podExecutors(record: PodRecord, deps: PodExecutorDeps): Executor
     startContainer: (action, signal) => run.startContainer(action, signal),
     killContainer: (action, signal) => run.killContainer(action, signal),
     removeContainer: ({ containerId }) => run.removeContainer(containerId),
-    removeSandbox: async ({ sandboxId }) => {
-      deps.mirror.forget(sandboxId);
-      await deps.runtime.removeContainer(sandboxId);
-    },
+    removeSandbox: ({ sandboxId }) => deps.mirror.removing(sandboxId, () => deps.runtime.removeContainer(sandboxId)),
     releaseNetwork: async () => {
       await deps.network.detach(record.uid);
       record.hasNetwork = false;
@@ -305,9 +302,8 @@ class PodExecution {
   async removeContainer(id: string): Promise<void> {
     const { runtime, mirror, logLinks } = this.#deps;
     const view = mirror.containers(this.#record.uid).find((candidate) => candidate.id === id);
-    mirror.forget(id);
     this.#record.health.delete(id);
-    await runtime.removeContainer(id);
+    await mirror.removing(id, () => runtime.removeContainer(id));
     if (view === undefined) return;
     const { name, attempt, logPath } = view;
     await logLinks.remove({ pod: podIdentity(this.#pod), container: name, attempt, id, logPath });

@@ -88,9 +88,17 @@ test('forgets a container that was removed on purpose', async () => {
   await loaded();
   const { id } = await startContainer();
   await mirror.refresh(id);
-  mirror.forget(id);
-  await runtime.removeContainer(id);
+  await mirror.removing(id, () => runtime.removeContainer(id));
   expect(mirror.containers('u1')).toEqual([]);
+});
+
+test('knows a container again that could not be removed', async () => {
+  mirror.start();
+  await loaded();
+  const { sandboxId } = await startContainer();
+  await mirror.refresh(sandboxId);
+  await expect(mirror.removing(sandboxId, () => Promise.reject(new Error('the engine stops')))).rejects.toThrow();
+  await eventually(() => expect(mirror.sandboxes('u1')).toMatchObject([{ id: sandboxId }]));
 });
 
 test('drops a sandbox that was removed', async () => {

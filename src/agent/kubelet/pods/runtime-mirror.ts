@@ -121,10 +121,17 @@ export class RuntimeMirror {
     if (podUid !== undefined) this.#tell(podUid);
   }
 
-  /** To be called before removing a container, so that its end is no news. */
-  forget(id: string): void {
+  /** Removes a container so that its end is no news. One that could not be removed is known again. */
+  async removing(id: string, remove: () => Promise<void>): Promise<void> {
     this.#removedByUs.add(id);
     this.#drop(id);
+    try {
+      await remove();
+    } catch (error) {
+      this.#removedByUs.delete(id);
+      this.#inspections.add(id);
+      throw error;
+    }
   }
 
   forgetPod(podUid: string): void {
