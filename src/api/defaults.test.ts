@@ -59,6 +59,12 @@ test.each<Row>([
     expected: { spec: { containers: [] } },
   },
   {
+    name: 'a volume without name has an empty one',
+    ref: pods,
+    input: { spec: { containers: [], volumes: [{ emptyDir: {} }] } },
+    expected: { spec: { volumes: [{ name: '', emptyDir: {} }] } },
+  },
+  {
     name: 'a pod',
     ref: pods,
     input: container({}),

@@ -111,6 +111,8 @@ function defaultRequests({ resources }: Container): void {
 }
 
 function defaultVolume(volume: Volume): void {
+  // As Go has it; a rule refuses it later, but admission reads it before.
+  volume.name ??= '';
   if (Object.keys(volume).every((key) => key === 'name')) volume.emptyDir = {};
   if (volume.secret) fill(volume.secret, { defaultMode: FILE_MODE });
   if (volume.configMap) fill(volume.configMap, { defaultMode: FILE_MODE });

@@ -37,6 +37,11 @@ test.each([
     },
     output: { metadata: { labels: { a: '' } }, spec: { containers: [{}], volumes: [{ name: 'v' }] } },
   },
+  {
+    name: 'the longest numbers become the nearest that can be reckoned with',
+    input: { spec: { terminationGracePeriodSeconds: rawNumber('9223372036854775807') } },
+    output: { spec: { terminationGracePeriodSeconds: 2 ** 63 - 1024 } },
+  },
   { name: 'unknown fields pass', input: { foo: 1 }, output: { foo: 1 } },
 ])('$name', ({ input, output }) => {
   coerceTypes(pod, input, registry);

@@ -118,7 +118,7 @@ function coerceScalar(schema: ScalarSchema, value: unknown, place: Place): unkno
       if (typeof value === 'boolean') return value;
       break;
     case 'integer':
-      if (isInteger(value, schema.format)) return value;
+      if (isInteger(value, schema.format)) return isRawNumber(value) ? nearestInteger(value.rawJSON) : value;
       break;
     case 'number':
       if (typeof value === 'number' || isRawNumber(value)) return value;
@@ -146,6 +146,14 @@ function isInteger(value: unknown, format: string | undefined): boolean {
   if (!isRawNumber(value) || format === 'int32' || !/^-?\d+$/.test(value.rawJSON)) return false;
   const big = BigInt(value.rawJSON);
   return BigInt.asIntN(64, big) === big;
+}
+
+/** The largest number of 64 bits that is one of ours too. */
+const MAX_INT64_NUMBER = 2 ** 63 - 1024;
+
+/** Whoever reckons with a field expects a number; what is beyond 2^53 loses its last digits, but stays within 64 bits. */
+function nearestInteger(text: string): number {
+  return Math.min(Math.max(Number(text), -(2 ** 63)), MAX_INT64_NUMBER);
 }
 
 function coerceQuantity(value: unknown): string {
