@@ -295,6 +295,12 @@ const BAD: readonly [string, unknown, Loose, string][] = [
     'value: Forbidden: maximum allowed value of a user defined priority is 1000000000',
   ],
   [
+    'a priority above all without a name',
+    priorityClassResource,
+    { metadata: {}, value: 2_000_000_000 },
+    'value: Forbidden: maximum allowed value of a user defined priority is 1000000000',
+  ],
+  [
     'a node taint of no effect',
     nodeResource,
     { spec: { taints: [{ key: 'a', effect: 'Nothing' }] } },

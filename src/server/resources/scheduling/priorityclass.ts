@@ -14,10 +14,10 @@ const HIGHEST_USER_PRIORITY = 1_000_000_000;
 /** PriorityClass: whose pods go first, and whose make room. */
 export const priorityClassResource = defineResource<PriorityClass>(priorityClasses, {
   defaults: defaultPriorityClass,
-  validate({ metadata, value = 0, preemptionPolicy }): FieldError[] {
+  validate({ metadata: { name = '' }, value = 0, preemptionPolicy }): FieldError[] {
     const errors = oneOf(preemptionPolicy, 'preemptionPolicy', ['Never', 'PreemptLowerPriority']);
-    if (metadata.name.startsWith('system-')) {
-      if (SYSTEM_PRIORITIES[metadata.name] !== value) {
+    if (name.startsWith('system-')) {
+      if (SYSTEM_PRIORITIES[name] !== value) {
         errors.push(
           forbiddenField(
             'metadata.name',
