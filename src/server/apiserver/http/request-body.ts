@@ -90,6 +90,7 @@ function decodeJson(bytes: Buffer): DecodedBody {
 
 function decodeYaml(bytes: Buffer): DecodedBody {
   const text = bytes.toString();
+  if (opensTooDeep(text)) throw badRequest('error decoding YAML: exceeded max depth');
   // What clients call YAML is mostly JSON, which is read much faster.
   if (text.trimStart().startsWith('{')) {
     try {
@@ -103,6 +104,22 @@ function decodeYaml(bytes: Buffer): DecodedBody {
   } catch (error) {
     throw badRequest(`error decoding YAML: ${(error as Error).message.trimEnd()}`, error);
   }
+}
+
+const MAX_OPENERS = 1000;
+
+/** Whether nothing but beginnings of lists and objects follow each other: a parser would need long to refuse them. */
+export function opensTooDeep(text: string): boolean {
+  if (text.length < 2 * MAX_OPENERS) return false;
+  let openers = 0;
+  for (let i = 0; i < text.length && openers < MAX_OPENERS; i++) {
+    const char = text[i];
+    if (char === '[' || char === '{' || ((char === '-' || char === '?') && text[i + 1] === ' ')) openers++;
+    // A name that leads to the next beginning.
+    else if (char === '"' && /^"\w*": ?[[{]/.test(text.slice(i, i + 12))) i = text.indexOf(':', i);
+    else if (char !== ' ') openers = 0;
+  }
+  return openers >= MAX_OPENERS;
 }
 
 function unreadable(why: string, bytes: Buffer) {
