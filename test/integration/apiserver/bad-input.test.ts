@@ -130,6 +130,23 @@ const rows: Row[] = [
     message: 'configmaps "nope" not found',
   },
   {
+    name: 'a limit beyond 64 bits',
+    path: `${CM}?limit=9223372036854775808`,
+    code: 400,
+    reason: 'BadRequest',
+    message: 'strconv.ParseInt: parsing "9223372036854775808": value out of range',
+  },
+  {
+    name: 'a patch to another version',
+    path: `${CM}/here`,
+    method: 'PATCH',
+    headers: { 'content-type': 'application/merge-patch+json' },
+    body: '{"apiVersion":"v2"}',
+    code: 400,
+    reason: 'BadRequest',
+    message: 'the API version in the data (v2) does not match the expected API version (v1)',
+  },
+  {
     name: 'a bad continue token',
     path: `${CM}?continue=xyz`,
     code: 400,

@@ -276,6 +276,13 @@ describe('patch', () => {
     expect(strategic.json.spec.template.spec.containers.map(({ name }: { name: string }) => name)).toEqual(['d', 'c']);
   });
 
+  test('what a patch takes away of kind and version is known anyway', async () => {
+    await post(CM, configMap('typeless'));
+    const operations = ['apiVersion', 'kind'].map((field) => ({ op: 'remove', path: `/${field}` }));
+    const { code, json } = await patch(`${CM}/typeless`, operations, 'json-patch+json');
+    expect([code, json.apiVersion, json.kind]).toEqual([200, 'v1', 'ConfigMap']);
+  });
+
   test('a failed json patch is 422', async () => {
     await post(CM, configMap('test-op'));
     const { code, json } = await patch(`${CM}/test-op`, [{ op: 'test', path: '/data', value: 1 }], 'json-patch+json');
@@ -424,7 +431,16 @@ describe('delete', () => {
     expect(code).toBe(409);
   });
 
-  test.each(['[]', 'null', '{"kind":"Pod"}', '{"gracePeriodSeconds":"x"}'])('refuses options like %s', async (body) => {
+  test.each([
+    '[]',
+    'null',
+    '{"kind":"Pod"}',
+    '{"gracePeriodSeconds":"x"}',
+    '{"dryRun":80}',
+    '{"propagationPolicy":{}}',
+    '{"orphanDependents":"x"}',
+    '{"preconditions":{"uid":[]}}',
+  ])('refuses options like %s', async (body) => {
     await post(CM, configMap('odd-options'));
     const headers = { 'content-type': 'application/json' };
     expect((await apiRequest(server, `${CM}/odd-options`, { method: 'DELETE', body, headers })).code).toBe(400);

@@ -5,7 +5,7 @@ import type { ApiObject } from '#api/meta/types.ts';
 import type { Entry } from '../state/entry.ts';
 import { selectEntries } from '../watch/watch-session.ts';
 import { type Call, entryReply, type Mutable, objectReply, type Reply, successStatus, type VerbDeps } from './call.ts';
-import { type DeleteRequest, parseDeleteOptions, parseListOptions } from './options.ts';
+import { type DeleteRequest, MAX_GRACE_SECONDS, parseDeleteOptions, parseListOptions } from './options.ts';
 import { select } from './select.ts';
 import { admissionRequest } from './write-support.ts';
 
@@ -180,7 +180,7 @@ function planGrace(
     metadata.deletionGracePeriodSeconds = graceSeconds;
     return graceSeconds === 0 ? 'now' : 'marked';
   }
-  const graceSeconds = rule(object, asked);
+  const graceSeconds = Math.min(rule(object, asked), MAX_GRACE_SECONDS);
   if (graceSeconds <= 0) return 'now';
   markDeleting(object, { graceSeconds, now });
   return 'marked';

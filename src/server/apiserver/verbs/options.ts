@@ -1,6 +1,6 @@
 import { badRequest, invalid } from '#api/meta/errors.ts';
 import { goQuote } from '#api/meta/go-text.ts';
-import { isJsonObject } from '#api/meta/json.ts';
+import { isJsonObject, jsonTypeOf } from '#api/meta/json.ts';
 import { validateFieldManager } from '#api/meta/object-meta.ts';
 import type { DeleteOptions } from '#api/meta/types.ts';
 import { type FieldError, forbiddenField, invalidValue, notSupported, required } from '#api/meta/validation.ts';
@@ -170,7 +170,11 @@ function parseNumber(query: URLSearchParams, name: string): number | undefined {
   const text = query.get(name);
   if (text === null || text === '') return undefined;
   if (!/^[+-]?\d+$/.test(text)) throw badRequest(`strconv.ParseInt: parsing ${goQuote(text)}: invalid syntax`);
-  return Number(text);
+  const value = BigInt(text.replace('+', ''));
+  if (BigInt.asIntN(64, value) !== value) {
+    throw badRequest(`strconv.ParseInt: parsing ${goQuote(text)}: value out of range`);
+  }
+  return Number(value);
 }
 
 export interface DeleteRequest {
@@ -180,6 +184,9 @@ export interface DeleteRequest {
   readonly uid: string | undefined;
   readonly resourceVersion: string | undefined;
 }
+
+/** A century: the end must be a time that can be written. */
+export const MAX_GRACE_SECONDS = 100 * 366 * 24 * 3600;
 
 /** Options of a delete: the body if there is one, else the query. Throws 422 for what they do not allow. */
 export function parseDeleteOptions(call: Call): DeleteRequest {
@@ -201,7 +208,7 @@ export function parseDeleteOptions(call: Call): DeleteRequest {
   const orphan = orphanDependents === undefined ? undefined : orphanDependents ? 'Orphan' : 'Background';
   return {
     dryRun: dryRun.length > 0,
-    gracePeriodSeconds,
+    gracePeriodSeconds: gracePeriodSeconds === undefined ? undefined : Math.min(gracePeriodSeconds, MAX_GRACE_SECONDS),
     propagationPolicy: (propagationPolicy as DeleteRequest['propagationPolicy']) ?? orphan,
     uid: preconditions?.uid,
     resourceVersion: preconditions?.resourceVersion,
@@ -218,8 +225,28 @@ function deleteOptionsFromBody(body: RequestBody): DeleteOptions {
     throw badRequest('DeleteOptions.gracePeriodSeconds must be a whole number');
   }
   // Go reads null as absent.
-  return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== null));
+  const options = Object.fromEntries(Object.entries(value).filter(([, field]) => field !== null));
+  for (const [field, { type, holds }] of Object.entries(DELETE_OPTION_TYPES)) {
+    if (options[field] === undefined || holds(options[field])) continue;
+    const shown = jsonTypeOf(options[field]);
+    throw badRequest(`json: cannot unmarshal ${shown} into Go struct field DeleteOptions.${field} of type ${type}`);
+  }
+  return options;
 }
+
+const isText = (value: unknown) => typeof value === 'string';
+
+const DELETE_OPTION_TYPES: Readonly<Record<string, { type: string; holds: (value: unknown) => boolean }>> = {
+  dryRun: { type: '[]string', holds: (value) => Array.isArray(value) && value.every(isText) },
+  propagationPolicy: { type: 'v1.DeletionPropagation', holds: isText },
+  orphanDependents: { type: 'bool', holds: (value) => typeof value === 'boolean' },
+  preconditions: {
+    type: 'v1.Preconditions',
+    holds: (value) =>
+      isJsonObject(value) &&
+      [value['uid'], value['resourceVersion']].every((item) => item === undefined || item === null || isText(item)),
+  },
+};
 
 function deleteOptionsFromQuery(query: URLSearchParams): DeleteOptions {
   const grace = parseNumber(query, 'gracePeriodSeconds');

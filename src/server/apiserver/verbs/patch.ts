@@ -1,9 +1,10 @@
 import { deepClone } from '#api/meta/clone.ts';
 import { badRequest, invalid, statusError, unsupportedMediaType } from '#api/meta/errors.ts';
-import { goQuote } from '#api/meta/go-text.ts';
+import { goQuote, goValue } from '#api/meta/go-text.ts';
 import { isJsonObject } from '#api/meta/json.ts';
 import { applyJsonPatch } from '#api/meta/json-patch.ts';
 import { applyMergePatch } from '#api/meta/merge-patch.ts';
+import { apiVersionOf } from '#api/meta/resource-ref.ts';
 import { applyStrategicMergePatch } from '#api/meta/strategic-merge-patch.ts';
 import type { ApiObject } from '#api/meta/types.ts';
 import { invalidValue } from '#api/meta/validation.ts';
@@ -62,7 +63,7 @@ function propose(job: PatchJob, current: Entry | undefined): Proposal | undefine
   }
   if (current === undefined) return undefined;
   const object = applyPatch(job, current.object, target.schema) as Mutable;
-  refuseTypeChange(object, target);
+  refuseTypeChange(object, current.object, target);
   const problems = cleanPatched(job, object, target);
   reportProblems(problems, call, options.fieldValidation, (text) => strictError(job, text));
   return { object };
@@ -79,11 +80,19 @@ function applyPatch({ deps, call, patch }: PatchJob, document: ApiObject, schema
   }
 }
 
-function refuseTypeChange(object: Mutable, { gvk }: DecodeTarget): void {
+function refuseTypeChange(object: Mutable, { apiVersion }: ApiObject, { gvk }: DecodeTarget): void {
   if (!isJsonObject(object)) throw badRequest('the patch does not result in an object');
+  // What a patch takes away is known from the address.
+  object.kind ??= gvk.kind;
+  object.apiVersion ??= apiVersion ?? apiVersionOf(gvk);
+  if (apiVersion !== undefined && object.apiVersion !== apiVersion) {
+    throw badRequest(
+      `the API version in the data (${goValue(object.apiVersion)}) does not match the expected API version (${apiVersion})`,
+    );
+  }
   if (object.kind === gvk.kind) return;
   throw badRequest(
-    `the patch may not change the kind of the object from ${goQuote(gvk.kind)} to ${goQuote(String(object.kind))}`,
+    `the patch may not change the kind of the object from ${goQuote(gvk.kind)} to ${goQuote(goValue(object.kind))}`,
   );
 }
 
