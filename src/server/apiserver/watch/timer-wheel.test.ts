@@ -37,3 +37,15 @@ test('cancelling the last deadline ends the timer, twice is harmless', () => {
   cancel();
   expect(vi.getTimerCount()).toBe(0);
 });
+
+test('a deadline beyond what one timer can wait is not due at once', () => {
+  const wheel = new TimerWheel();
+  let fired = false;
+  wheel.schedule(60 * 24 * 3600 * 1000, () => {
+    fired = true;
+  });
+  vi.advanceTimersToNextTimer();
+  expect([fired, vi.getTimerCount()]).toEqual([false, 1]);
+  vi.advanceTimersByTime(59 * 24 * 3600 * 1000);
+  expect(fired).toBe(true);
+});

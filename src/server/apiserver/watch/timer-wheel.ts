@@ -1,4 +1,6 @@
 const GRANULARITY_MS = 1000;
+/** Node takes longer ones for 1 ms. */
+const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
 /** Many coarse deadlines on one timer, which exists only while there is a deadline. Callbacks run up to a second late. */
 export class TimerWheel {
@@ -23,7 +25,9 @@ export class TimerWheel {
   #arm(slot: number): void {
     clearTimeout(this.#timer);
     this.#dueSlot = slot;
-    this.#timer = setTimeout(() => this.#tick(), Math.max(0, slot * GRANULARITY_MS - Date.now()));
+    const delayMs = Math.max(0, slot * GRANULARITY_MS - Date.now());
+    // A tick that comes too early finds nothing due and waits on.
+    this.#timer = setTimeout(() => this.#tick(), Math.min(delayMs, MAX_TIMEOUT_MS));
     this.#timer.unref();
   }
 

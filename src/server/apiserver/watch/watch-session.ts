@@ -102,7 +102,8 @@ export class WatchSession {
     const { signal, served, wheel, options } = this.#options;
     const onAbort = () => this.#end();
     signal.addEventListener('abort', onAbort, { once: true });
-    const seconds = options.timeoutSeconds ?? 1800 + Math.random() * 1800;
+    // Zero is as none.
+    const seconds = options.timeoutSeconds || 1800 + Math.random() * 1800;
     this.#stops.push(
       // Events up to a revision that lies ahead stay unseen.
       this.#resource.listen((events) => {
