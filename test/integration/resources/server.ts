@@ -1,6 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import type { UserInfo } from '#api/admission/request.ts';
 import { namespaces, serviceAccounts } from '#api/core/v1.ts';
+import type { LogLevel } from '#base/logger.ts';
 import type { Client } from '#client/client.ts';
 import type { Authorizer } from '#server/apiserver/auth.ts';
 import { SERVER_USER, ServerAuthenticator } from '#server/apiserver/authn/authenticator.ts';
@@ -20,7 +21,7 @@ export interface RulesServer extends TestServer {
 }
 
 /** A real API server with all resources and their rules, real authorization and tokens, and a namespace `dev`. */
-export async function startRulesServer(): Promise<RulesServer> {
+export async function startRulesServer({ logLevel = 'silent' }: { logLevel?: LogLevel } = {}): Promise<RulesServer> {
   const parts: { server?: TestServer; authorizer?: ServerAuthorizer; tokens?: ServiceAccountTokens } = {};
   const server = () => {
     if (parts.server === undefined) throw new Error('The server is not there yet');
@@ -47,7 +48,7 @@ export async function startRulesServer(): Promise<RulesServer> {
     tokens,
     client: () => server().clientAs(SERVER_USER),
   });
-  parts.server = await startTestServer({ definitions, authorizer: lazy });
+  parts.server = await startTestServer({ definitions, authorizer: lazy, logLevel });
   const { client } = parts.server;
   await client.create(namespaces, { metadata: { name: 'dev' }, spec: {} });
   await client.create(serviceAccounts, { metadata: { namespace: 'dev', name: 'robot' } });
