@@ -121,12 +121,15 @@ export class HttpServer implements Component {
     app.removeAllContentTypeParsers();
     app.addContentTypeParser('*', (_request, _payload, done) => done(null));
     for (const method of ['PROPFIND', 'MKCOL', 'COPY', 'MOVE', 'LOCK', 'UNLOCK']) app.addHttpMethod(method);
-    app.all('/', (request, reply) => {
+    // Before the framework looks at the headers: what is wrong with them is the handler's to say, in its own words.
+    app.addHook('onRequest', (request, reply, done) => {
       reply.hijack();
       const raw = request.raw as unknown as IncomingMessage;
       raw.url = request.originalUrl;
       this.#run(raw, reply.raw as unknown as ServerResponse, handler);
+      done();
     });
+    app.all('/', () => {});
     const { server } = app;
     server.on('secureConnection', (socket) => this.#onConnection(socket));
     server.on('session', (session) => {
