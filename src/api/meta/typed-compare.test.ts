@@ -1,42 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { BuiltinSchemas } from '../schema/registry.ts';
+import { ANY, CUSTOM, META, ref, registry } from '#test/support/typed-schemas.ts';
 import type { Schema } from '../schema/schema.ts';
 import { compareTyped } from './typed-compare.ts';
 
-const registry = new BuiltinSchemas();
-const ref = (name: string): Schema => ({ type: 'ref', name: `io.k8s.api.${name}` });
 const POD_SPEC = ref('core.v1.PodSpec');
 const CONTAINER = ref('core.v1.Container');
 const DEPLOYMENT = ref('apps.v1.Deployment');
-const META: Schema = { type: 'ref', name: 'io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta' };
-const ANY: Schema = { type: 'any' };
-const CUSTOM: Schema = {
-  type: 'object',
-  required: [],
-  fields: {
-    tags: { schema: { type: 'list', listType: 'set', items: { type: 'string' } } },
-    rows: {
-      schema: {
-        type: 'list',
-        listType: 'map',
-        keys: ['a', 'b'],
-        items: {
-          type: 'object',
-          required: [],
-          fields: {
-            a: { schema: { type: 'string' } },
-            b: { schema: { type: 'integer' } },
-            c: { schema: { type: 'boolean' } },
-          },
-        },
-      },
-    },
-    fixed: { schema: { type: 'object', atomic: true, required: [], fields: {} } },
-    open: { schema: ANY },
-    amount: { schema: { type: 'quantity' } },
-    maybe: { schema: { type: 'string', nullable: true } },
-  },
-};
 
 describe('compareTyped', () => {
   const rows: {
