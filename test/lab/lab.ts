@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type RunOptions, run } from '#base/process.ts';
+import { endProcessesOf } from '#test/support/end-processes.ts';
 import { IMAGES, type ImageName, imageArchivePath } from './images.ts';
 import { type DockerOptions, LabNode } from './node.ts';
 import { blackhole, killCgroups, requirePackages, unmountBelow } from './traces.ts';
@@ -111,6 +112,7 @@ function labOf(folder: string, state: LabState, { isDetached }: { isDetached: bo
       for (const node of nodes) await killCgroups(node.cgroup);
       await Promise.all(nodes.map((node) => node.stopDocker()));
       for (const node of nodes) await killCgroups(node.cgroup);
+      await endProcessesOf(folder);
       await unmountBelow(folder);
       const names = [`${id}-switch`, netns, ...nodes.map((node) => node.netns)];
       for (const name of names) if (existsSync(`/run/netns/${name}`)) await run('ip', ['netns', 'delete', name]);

@@ -7,6 +7,7 @@ import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { endProcessesOf } from './end-processes.ts';
 import { eventually } from './eventually.ts';
 
 const run = promisify(execFile);
@@ -80,6 +81,7 @@ export async function startDockerDaemon(options: DockerDaemonOptions = {}): Prom
   const stop = async () => {
     if (options.liveRestore && child !== undefined) await removeContainers(socket);
     await halt();
+    await endProcessesOf(folder);
     await unmountBelow(folder);
     await rm(folder, { recursive: true, force: true, maxRetries: 5 });
     if (options.networkNamespace === undefined) await run('ip', ['netns', 'del', id]).catch(() => {});
